@@ -1,0 +1,439 @@
+//! From what is written to what is meant: ranges, choices, and rules over several keys.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::raw::{self, OVERRIDDEN, RawConfig};
+use super::*;
+
+/// The file that values came from, to say where a bad one stands.
+pub struct Places<'a> {
+    pub text: &'a str,
+    pub name: &'a str,
+}
+
+impl Places<'_> {
+    fn error(&self, span: std::ops::Range<usize>, key: &str, message: impl fmt::Display) -> ConfigError {
+        let place = if span == OVERRIDDEN {
+            key.to_owned()
+        } else {
+            format!("{}:{}: {key}", self.name, raw::line_of(self.text, span.start))
+        };
+        ConfigError::Invalid { place, message: message.to_string() }
+    }
+
+    /// The value as `convert` understands it, or `default` where none is written.
+    fn value<T, U>(
+        &self,
+        key: &str,
+        value: Option<Spanned<T>>,
+        default: U,
+        convert: impl FnOnce(T) -> Result<U, String>,
+    ) -> Result<U, ConfigError> {
+        let Some(value) = value else { return Ok(default) };
+        let span = value.span();
+        convert(value.into_inner()).map_err(|message| self.error(span, key, message))
+    }
+
+    fn integer<U: TryFrom<i64> + fmt::Display>(
+        &self,
+        key: &str,
+        value: Option<Spanned<i64>>,
+        default: U,
+        range: std::ops::RangeInclusive<i64>,
+    ) -> Result<U, ConfigError> {
+        self.value(key, value, default, |value| {
+            U::try_from(value)
+                .ok()
+                .filter(|_| range.contains(&value))
+                .ok_or_else(|| format!("{value} is out of range ({} to {})", range.start(), range.end()))
+        })
+    }
+
+    fn number(
+        &self,
+        key: &str,
+        value: Option<Spanned<f64>>,
+        default: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<f64, ConfigError> {
+        self.value(key, value, default, |value| {
+            if range.contains(&value) {
+                Ok(value)
+            } else {
+                Err(format!("{value} is out of range ({} to {})", range.start(), range.end()))
+            }
+        })
+    }
+
+    fn seconds(
+        &self,
+        key: &str,
+        value: Option<Spanned<f64>>,
+        default: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<Duration, ConfigError> {
+        self.number(key, value, default, range).map(Duration::from_secs_f64)
+    }
+
+    fn choice<U: Copy>(
+        &self,
+        key: &str,
+        value: Option<Spanned<String>>,
+        default: U,
+        choices: &[(&str, U)],
+    ) -> Result<U, ConfigError> {
+        self.value(key, value, default, |text| {
+            choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
+                let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+                format!("{text:?} is none of {}", names.join(", "))
+            })
+        })
+    }
+
+    /// A file's path; an empty one counts as not written.
+    fn path(&self, value: Option<Spanned<String>>) -> Option<PathBuf> {
+        value.map(Spanned::into_inner).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+}
+
+pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigError> {
+    let device = device(raw.device, places)?;
+    let mqtt = mqtt(raw.mqtt, places, &device.id)?;
+    Ok(Config {
+        camera: camera(raw.camera, places)?,
+        detector: detector(raw.detector, places)?,
+        classifier: classifier(raw.classifier, places)?,
+        smoothing: smoothing(raw.smoothing, places)?,
+        display: display(raw.display, places)?,
+        web: web(raw.web, places)?,
+        people: people(raw.people, places)?,
+        rules: rules(raw.rules, places)?,
+        log: log(raw.log, places)?,
+        device,
+        mqtt,
+    })
+}
+
+fn device(raw: raw::RawDevice, places: &Places<'_>) -> Result<Device, ConfigError> {
+    let id = places.value("device.id", raw.id, None, |id| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=32).contains(&id.len()) && id.chars().all(allowed) {
+            Ok(Some(id))
+        } else {
+            Err(format!("{id:?} is no device id (1 to 32 of a-z, 0-9 and -)"))
+        }
+    })?;
+    let state_dir = places
+        .path(raw.state_dir)
+        // systemd's StateDirectory= names the folder that it made.
+        .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from("/var/lib/emotiond"));
+    Ok(Device { id: id.unwrap_or_else(default_id), state_dir })
+}
+
+/// Host name and four characters of the machine id.
+fn default_id() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let host: String = read("/proc/sys/kernel/hostname")
+        .trim()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(27)
+        .collect();
+    let host = if host.is_empty() { "emotiond" } else { &host };
+    let machine = read("/etc/machine-id");
+    match machine.get(..4) {
+        Some(start) if start.chars().all(|c| c.is_ascii_hexdigit()) => format!("{host}-{start}"),
+        _ => host.to_owned(),
+    }
+}
+
+fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigError> {
+    let source = places.value("camera.source", raw.source, Source::Auto, |text| source(&text))?;
+    let rotate = places.value("camera.rotate", raw.rotate, Rotation::None, |degrees| match degrees {
+        0 => Ok(Rotation::None),
+        90 => Ok(Rotation::Quarter),
+        180 => Ok(Rotation::Half),
+        270 => Ok(Rotation::ThreeQuarters),
+        _ => Err(format!("{degrees} is none of 0, 90, 180, 270")),
+    })?;
+    Ok(Camera {
+        source,
+        enabled: raw.enabled.is_none_or(Spanned::into_inner),
+        width: places.integer("camera.width", raw.width, 640, 16..=8192)?,
+        height: places.integer("camera.height", raw.height, 480, 16..=8192)?,
+        fps: places.integer("camera.fps", raw.fps, 30, 1..=240)?,
+        rotate,
+        mirror: raw.mirror.is_some_and(Spanned::into_inner),
+        repeat: raw.r#loop.is_none_or(Spanned::into_inner),
+        pace: places.choice(
+            "camera.pace",
+            raw.pace,
+            Pace::RealTime,
+            &[("real-time", Pace::RealTime), ("flat-out", Pace::FlatOut)],
+        )?,
+        timeout: places.seconds("camera.timeout_s", raw.timeout_s, 5.0, 0.5..=300.0)?,
+    })
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    if text == "auto" {
+        Ok(Source::Auto)
+    } else if let Some(path) = text.strip_prefix("replay:").filter(|path| !path.is_empty()) {
+        Ok(Source::Replay(path.into()))
+    } else if let Some(line) = text.strip_prefix("command:") {
+        match shell_words::split(line) {
+            Ok(words) if !words.is_empty() => Ok(Source::Command(words)),
+            Ok(_) => Err("no command after \"command:\"".to_owned()),
+            Err(error) => Err(format!("unable to split {line:?}: {error}")),
+        }
+    } else if text.starts_with('/') {
+        Ok(Source::Device(text.into()))
+    } else {
+        Err(format!("{text:?} is no source (auto, a path such as /dev/video0, replay:PATH or command:LINE)"))
+    }
+}
+
+fn detector(raw: raw::RawDetector, places: &Places<'_>) -> Result<Detector, ConfigError> {
+    Ok(Detector {
+        model: places.path(raw.model).unwrap_or_else(|| DEFAULT_DETECTOR.into()),
+        min_score: places.number("detector.min_score", raw.min_score, 0.5, 0.05..=1.0)? as f32,
+        min_size: places.integer("detector.min_size", raw.min_size, 24, 0..=4096)?,
+        max_faces: places.integer("detector.max_faces", raw.max_faces, 8, 1..=100)?,
+    })
+}
+
+fn classifier(raw: raw::RawClassifier, places: &Places<'_>) -> Result<Classifier, ConfigError> {
+    let delegate =
+        places.value("classifier.delegate", raw.delegate, Delegate::Cpu, |name| match name.as_str() {
+            "cpu" => Ok(Delegate::Cpu),
+            "gpu" => Ok(Delegate::Gpu),
+            "edgetpu" => Ok(Delegate::EdgeTpu),
+            path if path.starts_with('/') => Ok(Delegate::Library(path.into())),
+            _ => Err(format!("{name:?} is none of cpu, gpu, edgetpu or the path of a library")),
+        })?;
+    Ok(Classifier {
+        model: places.path(raw.model).unwrap_or_else(|| DEFAULT_CLASSIFIER.into()),
+        delegate,
+        fallback: raw.fallback.is_none_or(Spanned::into_inner),
+        threads: places.integer("classifier.threads", raw.threads, 0, 0..=64)?,
+        min_confidence: places.number("classifier.min_confidence", raw.min_confidence, 0.4, 0.0..=1.0)?
+            as f32,
+    })
+}
+
+fn smoothing(raw: raw::RawSmoothing, places: &Places<'_>) -> Result<Smoothing, ConfigError> {
+    Ok(Smoothing {
+        window: places.seconds("smoothing.window_s", raw.window_s, 0.5, 0.0..=60.0)?,
+        margin: places.number("smoothing.margin", raw.margin, 0.1, 0.0..=1.0)? as f32,
+        dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.6, 0.0..=60.0)?,
+        hold: places.seconds("smoothing.hold_s", raw.hold_s, 1.0, 0.0..=60.0)?,
+    })
+}
+
+fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, ConfigError> {
+    let drivers = [
+        ("auto", DisplayDriver::Auto),
+        ("ssd1306", DisplayDriver::Ssd1306),
+        ("preview", DisplayDriver::Preview),
+        ("none", DisplayDriver::None),
+    ];
+    let sizes = [("128x64", DisplaySize::W128H64), ("128x32", DisplaySize::W128H32)];
+    let bus = places.value("display.bus", raw.bus, None, |bus| match bus.as_str() {
+        "auto" => Ok(None),
+        path if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
+        _ => Err(format!("{bus:?} is no bus (auto or a path such as /dev/i2c-1)")),
+    })?;
+    let positive = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
+    Ok(Display {
+        driver: places.choice("display.driver", raw.driver, DisplayDriver::Auto, &drivers)?,
+        bus,
+        address: places.integer("display.address", raw.address, 0x3c, 0x08..=0x77)?,
+        size: places.choice("display.size", raw.size, DisplaySize::W128H64, &sizes)?,
+        flip: raw.flip.is_some_and(Spanned::into_inner),
+        contrast: places.integer("display.contrast", raw.contrast, 127, 0..=255)?,
+        preview_png: places.path(raw.preview_png),
+        blank_after: positive(places.seconds(
+            "display.blank_after_s",
+            raw.blank_after_s,
+            300.0,
+            0.0..=86_400.0,
+        )?),
+        shift_every: positive(places.seconds(
+            "display.shift_every_s",
+            raw.shift_every_s,
+            60.0,
+            0.0..=86_400.0,
+        )?),
+    })
+}
+
+fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, ConfigError> {
+    let default = Some(Broker { host: "localhost".to_owned(), port: 1883, tls: false });
+    let base_topic = places.value("mqtt.base_topic", raw.base_topic, format!("emotiond/{id}"), |topic| {
+        if topic.is_empty()
+            || topic.contains(['#', '+', '\0'])
+            || topic.starts_with(['/', '$'])
+            || topic.ends_with('/')
+        {
+            Err(format!("{topic:?} is no base topic (no +, #, leading $ or slash at either end)"))
+        } else {
+            Ok(topic)
+        }
+    })?;
+    let key_span = raw.client_key_file.as_ref().map(Spanned::span);
+    let cert_span = raw.client_cert_file.as_ref().map(Spanned::span);
+    let client_cert = match (places.path(raw.client_cert_file), places.path(raw.client_key_file)) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            let message = "needs mqtt.client_key_file, too";
+            return Err(places.error(cert_span.unwrap_or(OVERRIDDEN), "mqtt.client_cert_file", message));
+        }
+        (None, Some(_)) => {
+            let message = "needs mqtt.client_cert_file, too";
+            return Err(places.error(key_span.unwrap_or(OVERRIDDEN), "mqtt.client_key_file", message));
+        }
+    };
+    Ok(Mqtt {
+        broker: places.value("mqtt.url", raw.url, default, |url| broker(&url))?,
+        username: raw.username.map(Spanned::into_inner).filter(|name| !name.is_empty()),
+        password_file: places.path(raw.password_file),
+        base_topic,
+        client_id: raw
+            .client_id
+            .map(Spanned::into_inner)
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| format!("emotiond-{id}")),
+        ca_file: places.path(raw.ca_file),
+        client_cert,
+        // MQTT 3.1.1, 3.1.2.10: a 16-bit number of seconds; below five a busy network looks dead.
+        keep_alive: Duration::from_secs(places.integer(
+            "mqtt.keep_alive_s",
+            raw.keep_alive_s,
+            30,
+            5..=65_535,
+        )?),
+        state_interval: places.seconds("mqtt.state_interval_s", raw.state_interval_s, 5.0, 0.5..=3600.0)?,
+        stats_interval: places.seconds("mqtt.stats_interval_s", raw.stats_interval_s, 10.0, 1.0..=3600.0)?,
+    })
+}
+
+fn broker(url: &str) -> Result<Option<Broker>, String> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let bad = || format!("{url:?} is no broker (mqtt://HOST[:PORT], mqtts://HOST[:PORT], or empty for none)");
+    let (rest, tls) = match url.strip_prefix("mqtt://") {
+        Some(rest) => (rest, false),
+        None => (url.strip_prefix("mqtts://").ok_or_else(bad)?, true),
+    };
+    if rest.contains('@') {
+        return Err(format!("{url:?} holds a user name: use mqtt.username and mqtt.password_file"));
+    }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
+            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) };
+            (host, port)
+        }
+        None => match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let host_is_plain = !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace());
+    let port = match port {
+        Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
+        None if tls => 8883,
+        None => 1883,
+    };
+    if host_is_plain { Ok(Some(Broker { host: host.to_owned(), port, tls })) } else { Err(bad()) }
+}
+
+fn web(raw: raw::RawWeb, places: &Places<'_>) -> Result<Web, ConfigError> {
+    let span = raw.listen.as_ref().map_or(OVERRIDDEN, Spanned::span);
+    let default = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let listen = places.value("web.listen", raw.listen, default, |text| {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse()
+            .map(Some)
+            .map_err(|_| format!("{text:?} is no address (127.0.0.1:8080, [::1]:8080 or empty for none)"))
+    })?;
+    let token_file = places.path(raw.token_file);
+    if let Some(address) =
+        listen.filter(|address: &SocketAddr| !address.ip().is_loopback() && token_file.is_none())
+    {
+        return Err(places.error(
+            span,
+            "web.listen",
+            format!("{address} can be reached from other machines: set web.token_file to a file that holds a token"),
+        ));
+    }
+    let tls = match (places.path(raw.tls_cert), places.path(raw.tls_key)) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        _ => return Err(places.error(span, "web.tls_cert", "web.tls_cert and web.tls_key go together")),
+    };
+    Ok(Web {
+        listen,
+        token_file,
+        allowed_hosts: raw.allowed_hosts.map(Spanned::into_inner).unwrap_or_default(),
+        tls,
+    })
+}
+
+fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigError> {
+    Ok(People {
+        enabled: raw.enabled.is_some_and(Spanned::into_inner),
+        threshold: places.number("people.threshold", raw.threshold, 0.55, 0.05..=2.0)? as f32,
+    })
+}
+
+fn rules(raw: raw::RawRules, places: &Places<'_>) -> Result<Rules, ConfigError> {
+    let list = raw.rule.map(Spanned::into_inner).unwrap_or_default();
+    list.into_iter().map(|entry| rule(entry, places)).collect::<Result<_, _>>().map(|rules| Rules { rules })
+}
+
+fn rule(raw: raw::RawRule, places: &Places<'_>) -> Result<Rule, ConfigError> {
+    let Some(name) = raw.name else {
+        return Err(places.error(OVERRIDDEN, "rules.rule", "a rule has no name"));
+    };
+    let (span, name) = (name.span(), name.into_inner());
+    let emotion = places.value("rules.rule.emotion", raw.emotion, None, |text| {
+        text.parse().map(Some).map_err(|error: crate::emotion::UnknownEmotion| error.to_string())
+    })?;
+    let Some(emotion) = emotion else {
+        return Err(places.error(span, "rules.rule.name", format!("rule {name:?} needs an emotion")));
+    };
+    let action = match (raw.publish, raw.post, raw.command) {
+        (Some(topic), None, None) => Action::Publish { topic: topic.into_inner() },
+        (None, Some(url), None) => Action::Post { url: url.into_inner() },
+        (None, None, Some(argv)) if !argv.get_ref().is_empty() => Action::Command { argv: argv.into_inner() },
+        _ => {
+            let message = format!("rule {name:?} needs exactly one of publish, post and command");
+            return Err(places.error(span, "rules.rule.name", message));
+        }
+    };
+    Ok(Rule {
+        name,
+        emotion,
+        duration: places.seconds("rules.rule.for_s", raw.for_s, 3.0, 0.0..=86_400.0)?,
+        rest: places.seconds("rules.rule.rest_s", raw.rest_s, 60.0, 0.0..=86_400.0)?,
+        action,
+    })
+}
+
+fn log(raw: raw::RawLog, places: &Places<'_>) -> Result<Log, ConfigError> {
+    use log::LevelFilter::{Debug, Error, Info, Trace, Warn};
+    let levels = [("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug), ("trace", Trace)];
+    Ok(Log { level: places.choice("log.level", raw.level, Info, &levels)? })
+}

@@ -1,0 +1,88 @@
+//! A slot that holds one thing: the newest replaces the old one, and drops are counted.
+//!
+//! This is what stands between threads instead of a queue: a slow reader sees the newest value and
+//! never makes the writer wait or a queue grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Both ends of the slot; clones share it. Each value is taken by one reader only.
+#[derive(Debug)]
+pub struct Latest<T>(Arc<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    slot: Mutex<Option<T>>,
+    filled: Condvar,
+    dropped: AtomicU64,
+}
+
+impl<T> Clone for Latest<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self(Arc::new(Inner { slot: Mutex::new(None), filled: Condvar::new(), dropped: AtomicU64::new(0) }))
+    }
+}
+
+impl<T> Latest<T> {
+    /// Puts a value in; one that nobody took yet is dropped and counted.
+    pub fn put(&self, value: T) {
+        let old = self.lock().replace(value);
+        if old.is_some() {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.0.filled.notify_one();
+    }
+
+    /// Takes the value, waiting at most `timeout` for one.
+    pub fn take(&self, timeout: Duration) -> Option<T> {
+        let (mut slot, _) = self
+            .0
+            .filled
+            .wait_timeout_while(self.lock(), timeout, |slot| slot.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        slot.take()
+    }
+
+    /// Values that were replaced before anybody took them.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// A panicked holder leaves a whole value or none: nothing here can be half-written.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<T>> {
+        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_wins_and_drops_are_counted() {
+        let latest = Latest::default();
+        assert_eq!(latest.take(Duration::ZERO), None);
+        for value in 1..=3 {
+            latest.put(value);
+        }
+        assert_eq!(latest.take(Duration::ZERO), Some(3));
+        assert_eq!(latest.take(Duration::ZERO), None);
+        assert_eq!(latest.dropped(), 2);
+    }
+
+    #[test]
+    fn a_waiting_reader_is_woken() {
+        let latest = Latest::default();
+        let writer = latest.clone();
+        let thread = std::thread::spawn(move || writer.put(7));
+        assert_eq!(latest.take(Duration::from_secs(60)), Some(7));
+        thread.join().expect("writer");
+    }
+}

@@ -1,0 +1,50 @@
+//! emotiond: faces before a camera, their emotion on a small display and over MQTT.
+//!
+//! The modules in reading order; `ARCHITECTURE.md` says what may know what.
+
+/// Where models and the runtime library are looked for.
+pub mod assets;
+/// Growing pauses between tries.
+pub mod backoff;
+/// Where frames come from: V4L2 devices and replayed files.
+pub mod camera;
+/// Telling a face's emotion.
+pub mod classify;
+/// The subcommands.
+pub mod cli;
+/// Wall-clock time as text.
+pub mod clock;
+/// The configuration file, as written and as validated.
+pub mod config;
+/// The running daemon: builds the parts, spawns, signals, joins.
+pub mod daemon;
+/// Finding faces in a frame.
+pub mod detect;
+/// The small display.
+pub mod display;
+/// Emotions, scores, faces and observations.
+pub mod emotion;
+/// Running a TFLite model.
+pub mod engine;
+/// A picture in memory and the geometry on it.
+pub mod frame;
+/// A slot that holds the newest thing.
+pub mod latest;
+/// Publishing over MQTT.
+pub mod mqtt;
+/// Decoding of photo files, strictly and within limits.
+pub mod photo;
+/// One frame in, one observation out.
+pub mod pipeline;
+/// The one flag that ends every thread.
+pub mod shutdown;
+/// A model's sidecar file: what the net expects and what it answers.
+pub mod sidecar;
+/// Probabilities over time: averaging, hysteresis, dwell.
+pub mod smooth;
+/// Counters and latencies of the running daemon.
+pub mod stats;
+/// Faces over time: ids and the primary face.
+pub mod track;
+/// The JSON that leaves the program.
+pub mod wire;

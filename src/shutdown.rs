@@ -1,0 +1,31 @@
+//! The one flag that ends every thread.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Clones share the flag; once requested it stays so.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<(Mutex<bool>, Condvar)>);
+
+impl Shutdown {
+    /// Asks every thread to end and wakes those that sleep in [`Self::wait`].
+    pub fn request(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    pub fn requested(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps for `duration` or until shutdown; `true` when it was requested.
+    pub fn wait(&self, duration: Duration) -> bool {
+        let guard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (requested, _) = self
+            .0
+            .1
+            .wait_timeout_while(guard, duration, |requested| !*requested)
+            .unwrap_or_else(PoisonError::into_inner);
+        *requested
+    }
+}

@@ -1,0 +1,183 @@
+//! The JSON that leaves the program: one definition for the command line, MQTT and HTTP.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::emotion;
+
+/// Probability per label, keys in the order of [`emotion::Emotion::ALL`], four decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scores(pub emotion::Scores);
+
+impl Serialize for Scores {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(emotion, score)| (emotion.name(), rounded(score, 4))))
+    }
+}
+
+/// A face's box in pixels of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Box {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// One face of a photo, a film frame or the live picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Face {
+    pub id: u64,
+    #[serde(rename = "box")]
+    pub bounds: Box,
+    pub score: f64,
+    pub emotion: &'static str,
+    pub confidence: f64,
+    pub scores: Scores,
+}
+
+impl From<&emotion::Face> for Face {
+    fn from(face: &emotion::Face) -> Self {
+        let bounds = face.detection.bounds;
+        Self {
+            id: face.id,
+            bounds: Box {
+                x: rounded(bounds.x, 1),
+                y: rounded(bounds.y, 1),
+                width: rounded(bounds.width, 1),
+                height: rounded(bounds.height, 1),
+            },
+            score: rounded(face.detection.score, 4),
+            emotion: face.state.name(),
+            confidence: rounded(face.confidence, 4),
+            scores: Scores(face.scores),
+        }
+    }
+}
+
+/// One line of `classify --json`: a photo, or one frame of a film.
+#[derive(Clone, Debug, Serialize)]
+pub struct Picture {
+    pub source: String,
+    pub frame: u64,
+    pub time_s: f64,
+    pub width: u32,
+    pub height: u32,
+    pub faces: Vec<Face>,
+}
+
+/// The retained `state` message: what the device sees now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct State {
+    pub time: String,
+    pub emotion: &'static str,
+    pub confidence: f64,
+    /// The primary face's probabilities; empty without a face.
+    pub scores: Scores,
+    pub faces: usize,
+    pub primary: Option<Face>,
+    pub others: Vec<Face>,
+    /// When `emotion` became what it is.
+    pub since: String,
+}
+
+/// What happened, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventType {
+    EmotionChanged,
+    FaceAppeared,
+    FaceLeft,
+    CameraLost,
+    CameraBack,
+}
+
+/// An `event` message. `id` is unique over devices and restarts, so that a message that QoS 1
+/// delivered twice can be told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    pub id: String,
+    pub event_type: EventType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'static str>,
+    /// The face that appeared or left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<u64>,
+    /// How long what ended had lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    pub time: String,
+}
+
+/// Latency percentiles in milliseconds, from capture to observation, since the last `stats`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    pub p50: f64,
+    pub p95: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+/// The `stats` message: counts since start unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stats {
+    pub time: String,
+    pub uptime_s: f64,
+    pub version: &'static str,
+    /// What the camera is and delivers, as negotiated; null while there is none.
+    pub camera: Option<String>,
+    /// Frames that the camera delivered.
+    pub frames: u64,
+    /// Frames that were replaced by a newer one before the pipeline took them.
+    pub frames_dropped: u64,
+    /// Frames that were cut short or could not be decoded.
+    pub frames_damaged: u64,
+    /// Times the camera was opened again.
+    pub camera_reopened: u64,
+    /// Frames a second through the pipeline since the last `stats`.
+    pub fps: f64,
+    pub latency_ms: Latency,
+    /// Errors by part.
+    pub errors: BTreeMap<&'static str, u64>,
+    /// Events that were lost because the broker was away for too long.
+    pub events_dropped: u64,
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+    /// What the nets run on.
+    pub delegate: String,
+}
+
+/// `value` to `decimals` decimals, so that JSON holds 0.93 and not 0.9300000071525574.
+pub fn rounded(value: f32, decimals: i32) -> f64 {
+    let factor = 10f64.powi(decimals);
+    (f64::from(value) * factor).round() / factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::{Detection, Emotion, Landmarks};
+    use crate::frame::Rect;
+
+    #[test]
+    fn a_face_is_written_as_the_contract_says() {
+        let face = emotion::Face {
+            id: 1,
+            detection: Detection {
+                bounds: Rect { x: 10.0, y: 20.04, width: 90.0, height: 90.0 },
+                score: 0.98,
+                landmarks: Landmarks::default(),
+            },
+            scores: emotion::Scores::from_pairs([(Emotion::Happy, 0.93), (Emotion::Angry, 0.07)]),
+            state: emotion::State::Emotion(Emotion::Happy),
+            confidence: 0.93,
+        };
+        assert_eq!(
+            serde_json::to_string(&Face::from(&face)).expect("serialises"),
+            r#"{"id":1,"box":{"x":10.0,"y":20.0,"width":90.0,"height":90.0},"score":0.98,"emotion":"happy","confidence":0.93,"scores":{"angry":0.07,"happy":0.93}}"#
+        );
+    }
+}
