@@ -55,3 +55,14 @@ def distribution(votes):
     total = emotions.sum(axis=1)
     keep = (total > 0) & (emotions.max(axis=1) > kept[:, len(EMOTIONS) :].max(axis=1))
     return emotions / np.maximum(total, 1)[:, None], keep
+
+
+def balance_weights(targets, power):
+    """Return float32 (n,) loss weights, mean 1, for soft targets (n, 8).
+
+    A class weighs its share of the targets to the power -`power`; a face weighs the mean of
+    its targets' classes.
+    """
+    share = targets.mean(axis=0)
+    weights = targets @ np.where(share > 0, np.maximum(share, 1e-6) ** -power, 0.0)
+    return (weights / weights.mean()).astype(np.float32)

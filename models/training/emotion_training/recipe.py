@@ -34,6 +34,7 @@ class Train:
     learning_rate: float = 2e-3
     warmup_epochs: float = 1.5
     weight_decay: float = 0.05
+    balance: float = 0.0  # 0: every face weighs the same; 1: every class does
     ema_decay: float = 0.998  # a step
     precision: str = "mixed_bfloat16"
     seed: int = 1

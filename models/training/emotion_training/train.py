@@ -13,7 +13,7 @@ from .augment import augment
 from .errors import TrainingError
 from .evaluate import keras_logits
 from .fer2013 import SIDE
-from .labels import EMOTIONS
+from .labels import EMOTIONS, balance_weights
 
 
 def learning_rate(step, steps, warmup, peak):
@@ -49,7 +49,10 @@ class Trainer:
             raise TrainingError(
                 f"unable to train: {len(pixels)} usable faces are less than a batch of {how.batch}"
             )
-        self.pixels, self.targets = tf.constant(pixels[..., None]), tf.constant(targets)
+        self.pixels = tf.constant(pixels[..., None])
+        # The loss is linear in the targets, so a face's weight goes into them.
+        weights = balance_weights(targets, how.balance)
+        self.targets = tf.constant(targets * weights[:, None])
         self.epoch_steps = len(pixels) // how.batch
         self.step = tf.function(self._step)
 
@@ -78,7 +81,9 @@ class Trainer:
     def _step(self, pictures, targets, decay):
         with tf.GradientTape() as tape:
             logits = self.model(pictures, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+            # Not the fused operator: its gradient is wrong for targets that do not sum to 1.
+            losses = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
+            loss = tf.reduce_mean(losses)
         variables = self.model.trainable_variables
         self.optimiser.apply(tape.gradient(loss, variables), variables)
         for mean, value in zip(self.average.weights, self.model.weights, strict=True):

@@ -10,7 +10,7 @@ from conftest import face_row, write_faces, write_votes
 
 from emotion_training import dataset, fer2013
 from emotion_training.errors import TrainingError
-from emotion_training.labels import distribution, majority
+from emotion_training.labels import balance_weights, distribution, majority
 
 GREY = np.full(48 * 48, 7)
 
@@ -44,6 +44,14 @@ def test_distribution():
     )
     assert keep.tolist() == [True, False, False, False]
     np.testing.assert_allclose(targets[0], [4 / 9, 0, 0, 0, 3 / 9, 2 / 9, 0, 0], rtol=1e-6)
+
+
+def test_balance():
+    targets = np.eye(8, dtype=np.float32)[[0] * 16 + [1] * 4]
+    np.testing.assert_allclose(balance_weights(targets, 0.0), 1)
+    half = balance_weights(targets, 0.5)
+    assert half.mean() == pytest.approx(1)
+    assert half[-1] / half[0] == pytest.approx(2)  # 4 times as rare, to the power 0.5
 
 
 def _zip(path, text):
