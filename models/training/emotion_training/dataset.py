@@ -1,6 +1,7 @@
 """The prepared data set: one .npz file with faces, votes and split of every row."""
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from .errors import TrainingError
 from .fer2013 import check_same_rows, read_faces, read_votes
-from .labels import distribution, majority
+from .labels import distribution, majority, remove_outliers
 
 FILE = "ferplus.npz"
 
@@ -23,6 +24,8 @@ class Split:
     def judged(self):
         """Return (pixels, class) of the faces that count under FER+'s majority rule."""
         label = majority(self.votes)
+        if not (label >= 0).any():
+            raise TrainingError("unable to judge: no face counts under the majority rule")
         return self.pixels[label >= 0], label[label >= 0]
 
     def soft(self):
@@ -36,7 +39,7 @@ def prepare(fer2013, votes, out):
 
     Training pictures that are byte for byte in another split are left out: they would make
     the figures of that split too good. Exact repeats inside Training become one picture
-    with the votes of all.
+    with the votes of all, single ones removed.
     """
     faces = read_faces(fer2013)
     table, usage = read_votes(votes)
@@ -58,7 +61,7 @@ def _without_repeats(pixels, votes, usage):
     rows = np.flatnonzero(training & ~leaked)
     _, first, group = np.unique(key[rows], return_index=True, return_inverse=True)
     summed = np.zeros((len(first), votes.shape[1]), np.int64)
-    np.add.at(summed, group, votes[rows])
+    np.add.at(summed, group, remove_outliers(votes[rows]))
     merged = votes.copy()
     merged[rows[first]] = np.minimum(summed, 255)
     keep = ~training
@@ -74,7 +77,7 @@ def load(path):
     try:
         with np.load(path) as data:
             pixels, votes, usage = data["pixels"], data["votes"], data["usage"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TrainingError(f"unable to read prepared data {path}: {error}") from error
     return {
         str(name): Split(pixels[usage == name], votes[usage == name]) for name in np.unique(usage)

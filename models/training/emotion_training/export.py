@@ -121,19 +121,18 @@ def export(run, data, out):
     content = convert(model, faces[rows[: plan.export.calibration_faces]])
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    pixels, truth = dataset.split(data, plan.export.temperature_split).judged()
     trial = out.with_name(f".part-{out.name}.tflite")
-    trial.write_bytes(content)
     try:
+        trial.write_bytes(content)
         small = check(trial)
-        pixels, truth = dataset.split(data, plan.export.temperature_split).judged()
         logits = small.logits(pixels)
-    except TrainingError:
-        trial.unlink()
-        raise
-    temperature = metrics.fit_temperature(logits, truth)
-    figures = _figures(plan, keras_logits(model, pixels), logits, truth, temperature)
-    described = sidecar(plan, small, content, temperature, figures)
-    trial.replace(out.with_name(f"{out.name}.tflite"))
+        temperature = metrics.fit_temperature(logits, truth)
+        figures = _figures(plan, keras_logits(model, pixels), logits, truth, temperature)
+        described = sidecar(plan, small, content, temperature, figures)
+        trial.replace(out.with_name(f"{out.name}.tflite"))
+    finally:
+        trial.unlink(missing_ok=True)
     text = json.dumps(described, indent=2) + "\n"
     runs.write_whole(
         out.with_name(f"{out.name}.json"), lambda part: part.write_text(text, encoding="utf-8")

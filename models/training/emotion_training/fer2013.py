@@ -10,6 +10,7 @@ import gzip
 import io
 import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from .labels import FER2013_EMOTIONS, VOTE_COLUMNS
 
 SIDE = 48
 PIXELS = SIDE * SIDE
+_UNREADABLE = (
+    OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass
@@ -46,7 +50,7 @@ def open_csv(path):
             else:
                 raw = stack.enter_context(open(path, "rb"))
             yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(f"unable to read {path}: {error}") from error
 
 

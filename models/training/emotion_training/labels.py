@@ -27,7 +27,7 @@ FER2013_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neu
 
 def remove_outliers(votes):
     """Return votes (n, 10) with every single vote of 1 set to 0, as FER+ does."""
-    votes = np.asarray(votes)
+    votes = np.asarray(votes, np.int64)
     return np.where(votes == 1, 0, votes)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def load_state(folder, groups):
                 for number, variable in enumerate(variables):
                     variable.assign(state[f"{name}/{number:04}"])
             return int(state["epoch"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TrainingError(f"unable to resume from {path}: {error}") from error
 
 

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emotion_training import runs
 from emotion_training.__main__ import main
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def _train(made_up, run):
@@ -36,7 +39,9 @@ def _wait_for(path, process, seconds=120):
 def test_a_killed_run_ends_like_an_unbroken_one(made_up, unbroken, tmp_path):
     run = tmp_path / "killed"
     command = [sys.executable, "-m", "emotion_training", *_train(made_up, run)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=PACKAGE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _wait_for(run / runs.STATE, process)
     process.kill()
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
