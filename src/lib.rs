@@ -35,7 +35,7 @@ pub mod mqtt;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.
-pub mod pipeline;
+// pub mod pipeline;
 /// The one flag that ends every thread.
 pub mod shutdown;
 /// A model's sidecar file: what the net expects and what it answers.

@@ -166,6 +166,7 @@ mod tests {
     fn a_face_is_written_as_the_contract_says() {
         let face = emotion::Face {
             id: 1,
+            visible: true,
             detection: Detection {
                 bounds: Rect { x: 10.0, y: 20.04, width: 90.0, height: 90.0 },
                 score: 0.98,

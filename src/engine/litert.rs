@@ -34,10 +34,37 @@ impl Runtime {
             reason: one_line(&error),
         };
         let library: &'static Library = Box::leak(Box::new(Library::from_path(path).map_err(failed)?));
+        silence(library);
         let environment = Box::leak(Box::new(Environment::new(library).map_err(failed)?));
         let runtime = Self { library, environment };
         opened.push((path.to_owned(), runtime));
         Ok(runtime)
+    }
+}
+
+/// Leaves only LiteRT's errors on standard error; it would list every accelerator that it lacks. The
+/// severity is the process's, but can be set only as an option of an environment, which the crate
+/// creates without options: a first environment sets it.
+fn silence(library: &Library) {
+    /// `LiteRtEnvOptionTag::kLiteRtEnvOptionTagMinLoggerSeverity`, `litert_environment_options.h`.
+    const MIN_LOGGER_SEVERITY: u32 = 25;
+    /// `LiteRtAnyType::kLiteRtAnyTypeInt`, `litert_any.h`.
+    const INT: u32 = 2;
+    /// `LiteRtLogSeverity`, `litert_logging.h`.
+    const ERROR: i64 = 3;
+
+    let Some(functions) = library.litert() else { return };
+    // SAFETY: a plain C struct of numbers and pointers, for which zeros are valid.
+    let mut option: edgefirst_tflite_sys::litert::EnvOption = unsafe { std::mem::zeroed() };
+    option.tag = MIN_LOGGER_SEVERITY;
+    option.value.type_ = INT;
+    option.value.__bindgen_anon_1.int_value = ERROR;
+    let mut environment = std::ptr::null_mut();
+    // SAFETY: one option and a valid place for the handle; the handle is destroyed once, unused.
+    unsafe {
+        if (functions.create_environment)(1, &raw const option, &raw mut environment) == 0 {
+            (functions.destroy_environment)(environment);
+        }
     }
 }
 
