@@ -1,0 +1,99 @@
+//! Words in letters as large as fit, each letter as wide as its ink: the fixed-width fonts set close.
+
+use std::convert::Infallible;
+
+use embedded_graphics::Pixel;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{OriginDimensions, Point, Size};
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::text::Baseline;
+use embedded_graphics::text::renderer::TextRenderer;
+
+/// The columns that a letter lights.
+#[derive(Default)]
+struct Ink {
+    columns: Option<(i32, i32)>,
+}
+
+impl OriginDimensions for Ink {
+    fn size(&self) -> Size {
+        Size::new_equal(u32::from(u8::MAX))
+    }
+}
+
+impl DrawTarget for Ink {
+    type Color = BinaryColor;
+    type Error = Infallible;
+
+    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
+    where
+        I: IntoIterator<Item = Pixel<BinaryColor>>,
+    {
+        for Pixel(point, _) in pixels.into_iter().filter(|pixel| pixel.1.is_on()) {
+            let (first, last) = self.columns.unwrap_or((point.x, point.x));
+            self.columns = Some((first.min(point.x), last.max(point.x)));
+        }
+        Ok(())
+    }
+}
+
+/// A word in one font.
+pub struct Word<'a> {
+    text: &'a str,
+    style: MonoTextStyle<'static, BinaryColor>,
+}
+
+impl<'a> Word<'a> {
+    pub const fn new(text: &'a str, font: &'static MonoFont<'static>) -> Self {
+        Self { text, style: MonoTextStyle::new(font, BinaryColor::On) }
+    }
+
+    /// In the first of `fonts` in which it is at most `width` wide, else in the last.
+    ///
+    /// # Panics
+    /// Without a font.
+    pub fn fitting(text: &'a str, fonts: &[&'static MonoFont<'static>], width: i32) -> Self {
+        let words = || fonts.iter().map(|font| Self::new(text, font));
+        words().find(|word| word.width() <= width).or_else(|| words().next_back()).expect("a font")
+    }
+
+    pub fn width(&self) -> i32 {
+        self.letters().last().map_or(0, |(_, _, end)| end)
+    }
+
+    /// Rows of the font, from the top of `b` to the bottom of `p`.
+    pub fn height(&self) -> i32 {
+        self.style.font.character_size.height as i32
+    }
+
+    /// Draws it with its upper left corner at `corner`.
+    pub fn draw<D>(&self, target: &mut D, corner: Point) -> Result<(), D::Error>
+    where
+        D: DrawTarget<Color = BinaryColor>,
+    {
+        for (letter, start, _) in self.letters() {
+            self.style.draw_string(letter, corner + Point::new(start, 0), Baseline::Top, target)?;
+        }
+        Ok(())
+    }
+
+    /// Each letter with the column where its cell starts and the one after its ink.
+    fn letters(&self) -> impl Iterator<Item = (&'a str, i32, i32)> + '_ {
+        // Dark columns between two letters.
+        let gap = if self.style.font.character_size.width < 10 { 1 } else { 2 };
+        let mut cursor = 0;
+        self.text.char_indices().map(move |(index, letter)| {
+            let letter = &self.text[index..index + letter.len_utf8()];
+            let mut ink = Ink::default();
+            let Ok(_) = self.style.draw_string(letter, Point::zero(), Baseline::Top, &mut ink);
+            // A blank is half as wide as a letter's cell.
+            let blank = self.style.font.character_size.width as i32 / 2;
+            let (first, last) = ink.columns.unwrap_or((0, blank - 1));
+            let start = cursor - first;
+            let end = start + last + 1;
+            cursor = end + gap;
+            (letter, start, end)
+        })
+    }
+}
