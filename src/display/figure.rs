@@ -83,11 +83,11 @@ fn happy<D: DrawTarget<Color = BinaryColor>>(pen: &mut Pen<'_, D>) -> Result<(),
 
 fn sad<D: DrawTarget<Color = BinaryColor>>(pen: &mut Pen<'_, D>) -> Result<(), D::Error> {
     pen.both(|pen| {
-        pen.line((-19.0, -10.0), (-7.0, -17.0))?;
+        pen.line((-19.0, -12.0), (-7.0, -19.0))?;
         pen.dot((-11.0, -4.0), 3.2)?;
         pen.curve((-12.0, 19.0), (-6.0, 11.0), (0.0, 11.0))
     })?;
-    pen.drop((-16.0, 9.0), 3.4)
+    pen.drop((-15.0, 9.0), 3.4)
 }
 
 fn angry<D: DrawTarget<Color = BinaryColor>>(pen: &mut Pen<'_, D>) -> Result<(), D::Error> {
@@ -212,12 +212,6 @@ impl<'a, D: DrawTarget<Color = BinaryColor>> Pen<'a, D> {
         self.stroke() - 1
     }
 
-    fn at(&self, (x, y): Place) -> Point {
-        // Half a pixel back: pixel 0 reaches from 0 to 1.
-        let pixel = |value: f32| (value * self.scale() - 0.5).round() as i32;
-        self.center + Point::new(pixel(x), pixel(y))
-    }
-
     /// Draws `shape`, and its mirror image where asked for.
     fn put(&mut self, shape: &impl Drawable<Color = BinaryColor>) -> Result<(), D::Error> {
         if self.mirrored {
@@ -238,14 +232,15 @@ impl<'a, D: DrawTarget<Color = BinaryColor>> Pen<'a, D> {
         const STEPS: usize = 12;
         for step in (0..DASHES * STEPS).filter(|step| step % STEPS < STEPS * 2 / 3) {
             let angle = std::f32::consts::TAU * step as f32 / (DASHES * STEPS) as f32;
-            self.stamp((29.0 * angle.cos(), 29.0 * angle.sin()), 2)?;
+            self.stamp((28.0 * angle.cos(), 28.0 * angle.sin()), 2)?;
         }
         Ok(())
     }
 
-    /// A square of `thickness` pixels.
+    /// A square of `thickness` pixels around `place`.
     fn stamp(&mut self, place: Place, thickness: u32) -> Result<(), D::Error> {
-        let corner = self.at(place) - Size::new_equal((thickness - 1) / 2);
+        let pixel = |value: f32| (value * self.scale() - thickness as f32 / 2.0).round() as i32;
+        let corner = self.center + Point::new(pixel(place.0), pixel(place.1));
         let square = Rectangle::new(corner, Size::new_equal(thickness));
         self.put(&square.into_styled(PrimitiveStyle::with_fill(self.color)))
     }

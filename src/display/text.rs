@@ -86,7 +86,9 @@ impl<'a> Word<'a> {
         self.text.char_indices().map(move |(index, letter)| {
             let letter = &self.text[index..index + letter.len_utf8()];
             let mut ink = Ink::default();
-            let Ok(_) = self.style.draw_string(letter, Point::zero(), Baseline::Top, &mut ink);
+            // Figures are all as wide as a 0, so that a number does not wander when it changes.
+            let measured = if letter.as_bytes()[0].is_ascii_digit() { "0" } else { letter };
+            let Ok(_) = self.style.draw_string(measured, Point::zero(), Baseline::Top, &mut ink);
             // A blank is half as wide as a letter's cell.
             let blank = self.style.font.character_size.width as i32 / 2;
             let (first, last) = ink.columns.unwrap_or((0, blank - 1));
