@@ -83,7 +83,7 @@ fn happy<D: DrawTarget<Color = BinaryColor>>(pen: &mut Pen<'_, D>) -> Result<(),
 
 fn sad<D: DrawTarget<Color = BinaryColor>>(pen: &mut Pen<'_, D>) -> Result<(), D::Error> {
     pen.both(|pen| {
-        pen.line((-19.0, -12.0), (-7.0, -19.0))?;
+        pen.line((-18.0, -12.0), (-7.0, -18.0))?;
         pen.dot((-11.0, -4.0), 3.2)?;
         pen.curve((-12.0, 19.0), (-6.0, 11.0), (0.0, 11.0))
     })?;

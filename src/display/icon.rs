@@ -30,7 +30,7 @@ pub const BROKER_AWAY: Icon =
     Icon(["....##....", "..##..##..", ".#.#..#.#.", ".#..##..#.", "#...##...#", "#..#..#..#", ".########."]);
 
 /// Stands before the number of faces.
-pub const PERSON: Icon = Icon([".##..", "####.", "####.", ".##..", ".....", "####.", "####."]);
+pub const PERSON: Icon = Icon([".##.", ".##.", "....", "####", "####", "####", "####"]);
 
 impl Icon {
     pub fn width(&self) -> i32 {

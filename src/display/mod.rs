@@ -126,7 +126,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// thread that talks to the panel. Trouble is logged and counted, and never ends it.
 ///
 /// `terminal`: also draw on standard output.
-#[expect(clippy::needless_pass_by_value, reason = "the body of a thread owns what it works with")]
 pub fn run(
     config: config::Display,
     views: Latest<View>,

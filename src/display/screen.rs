@@ -6,9 +6,7 @@
 use embedded_graphics::draw_target::{DrawTarget, DrawTargetExt};
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::mono_font::MonoFont;
-use embedded_graphics::mono_font::ascii::{
-    FONT_5X8, FONT_6X10, FONT_7X13_BOLD, FONT_8X13_BOLD, FONT_9X15_BOLD, FONT_9X18_BOLD, FONT_10X20,
-};
+use embedded_graphics::mono_font::ascii::{FONT_5X8, FONT_6X10, FONT_9X15_BOLD, FONT_9X18_BOLD};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
@@ -24,12 +22,10 @@ use crate::emotion::State;
 struct Layout {
     /// Upper left corner and side of the face or another figure.
     figure: (Point, u32),
-    /// Largest first.
-    name_fonts: &'static [&'static MonoFont<'static>],
-    /// The name, centred from top to bottom.
-    name: Rectangle,
+    /// Upper left corner of what is said large.
+    name: Point,
     /// Where the name's second word goes; `None`: beside the first.
-    second_word: Option<Rectangle>,
+    second_word: Option<Point>,
     bar: Rectangle,
     /// Upper right corner of the percentage.
     percent: Point,
@@ -44,9 +40,8 @@ const fn layout(size: DisplaySize) -> Layout {
     match size {
         DisplaySize::W128H64 => Layout {
             figure: (Point::new(1, 7), 52),
-            name_fonts: &[&FONT_10X20, &FONT_9X18_BOLD, &FONT_8X13_BOLD, &FONT_7X13_BOLD],
-            name: Rectangle::new(Point::new(56, 13), Size::new(71, 20)),
-            second_word: Some(Rectangle::new(Point::new(56, 31), Size::new(71, 20))),
+            name: Point::new(56, 14),
+            second_word: Some(Point::new(56, 31)),
             bar: Rectangle::new(Point::new(56, 53), Size::new(71, 9)),
             percent: Point::new(127, 37),
             percent_font: &FONT_9X15_BOLD,
@@ -55,10 +50,9 @@ const fn layout(size: DisplaySize) -> Layout {
         },
         DisplaySize::W128H32 => Layout {
             figure: (Point::new(1, 1), 30),
-            name_fonts: &[&FONT_9X18_BOLD, &FONT_8X13_BOLD, &FONT_7X13_BOLD],
-            name: Rectangle::new(Point::new(35, 0), Size::new(79, 18)),
+            name: Point::new(35, 0),
             second_word: None,
-            bar: Rectangle::new(Point::new(35, 22), Size::new(54, 8)),
+            bar: Rectangle::new(Point::new(35, 22), Size::new(49, 8)),
             percent: Point::new(114, 21),
             percent_font: &FONT_6X10,
             hint: Point::new(35, 21),
@@ -116,11 +110,7 @@ fn name<D>(target: &mut D, layout: &Layout, text: &str) -> Result<(), D::Error>
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    let mut put = |text, place: Rectangle| {
-        let word = Word::fitting(text, layout.name_fonts, place.size.width as i32);
-        let above = (place.size.height as i32 - word.height()) / 2;
-        word.draw(target, place.top_left + Point::new(0, above))
-    };
+    let mut put = |text, place| Word::new(text, &FONT_9X18_BOLD).draw(target, place);
     match (layout.second_word, text.split_once(' ')) {
         (Some(second), Some((one, two))) => {
             put(one, layout.name)?;
@@ -176,7 +166,7 @@ where
         let number = Word::new(&number, &FONT_5X8);
         corner -= Point::new(number.width(), 0);
         number.draw(target, corner)?;
-        icon::PERSON.draw(target, corner - Point::new(icon::PERSON.width(), 0))?;
+        icon::PERSON.draw(target, corner - Point::new(icon::PERSON.width() + 2, 0))?;
     }
     Ok(())
 }

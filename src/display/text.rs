@@ -1,4 +1,4 @@
-//! Words in letters as large as fit, each letter as wide as its ink: the fixed-width fonts set close.
+//! Words whose letters are as wide as their ink: the fixed-width fonts, set close.
 
 use std::convert::Infallible;
 
@@ -9,6 +9,9 @@ use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::text::Baseline;
 use embedded_graphics::text::renderer::TextRenderer;
+
+/// Dark columns between two letters.
+const GAP: i32 = 1;
 
 /// The columns that a letter lights.
 #[derive(Default)]
@@ -49,22 +52,8 @@ impl<'a> Word<'a> {
         Self { text, style: MonoTextStyle::new(font, BinaryColor::On) }
     }
 
-    /// In the first of `fonts` in which it is at most `width` wide, else in the last.
-    ///
-    /// # Panics
-    /// Without a font.
-    pub fn fitting(text: &'a str, fonts: &[&'static MonoFont<'static>], width: i32) -> Self {
-        let words = || fonts.iter().map(|font| Self::new(text, font));
-        words().find(|word| word.width() <= width).or_else(|| words().next_back()).expect("a font")
-    }
-
     pub fn width(&self) -> i32 {
         self.letters().last().map_or(0, |(_, _, end)| end)
-    }
-
-    /// Rows of the font, from the top of `b` to the bottom of `p`.
-    pub fn height(&self) -> i32 {
-        self.style.font.character_size.height as i32
     }
 
     /// Draws it with its upper left corner at `corner`.
@@ -80,8 +69,6 @@ impl<'a> Word<'a> {
 
     /// Each letter with the column where its cell starts and the one after its ink.
     fn letters(&self) -> impl Iterator<Item = (&'a str, i32, i32)> + '_ {
-        // Dark columns between two letters.
-        let gap = if self.style.font.character_size.width < 10 { 1 } else { 2 };
         let mut cursor = 0;
         self.text.char_indices().map(move |(index, letter)| {
             let letter = &self.text[index..index + letter.len_utf8()];
@@ -94,7 +81,7 @@ impl<'a> Word<'a> {
             let (first, last) = ink.columns.unwrap_or((0, blank - 1));
             let start = cursor - first;
             let end = start + last + 1;
-            cursor = end + gap;
+            cursor = end + GAP;
             (letter, start, end)
         })
     }
