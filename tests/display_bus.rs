@@ -32,11 +32,12 @@ fn only_the_users_buses_are_tried() {
         (3, "CP2112 SMBus Bridge on hidraw0"),
     ];
     type Buses<'a> = &'a [(u32, &'a str)];
-    let cases: [(Option<&str>, Buses<'_>, &[u32]); 8] = [
+    let cases: [(Option<&str>, Buses<'_>, &[u32]); 9] = [
         (Some("Raspberry Pi 4 Model B Rev 1.4"), &pi, &[1, 22]),
         (Some("Raspberry Pi Zero 2 W Rev 1.0"), &pi[..1], &[]),
         (Some("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit"), &tegra, &[7, 1]),
         (Some("NVIDIA Jetson Xavier NX Developer Kit"), &tegra, &[8, 1]),
+        (Some("Jetson-AGX"), &tegra, &[8, 1]),
         (Some("NVIDIA Jetson Nano Developer Kit"), &tegra, &[1, 0]),
         (None, &pc, &[]),
         (None, &usb, &[1, 2, 3]),

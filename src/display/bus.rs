@@ -100,7 +100,7 @@ pub fn user_buses<'a>(model: Option<&str>, adapters: &'a [Adapter]) -> Vec<&'a A
         &[1]
     } else if model.contains("Orin") {
         &[7, 1]
-    } else if model.contains("Xavier") {
+    } else if model.contains("Xavier") || model == "Jetson-AGX" {
         &[8, 1]
     } else if model.contains("Jetson") {
         &[1, 0]
