@@ -19,6 +19,16 @@ pub enum SidecarError {
     Mismatch { path: PathBuf, model: PathBuf, reason: String },
 }
 
+/// What a sidecar says that its model is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(pub String);
+
+/// Names the files that do not fit each other.
+pub fn mismatch(model: &Path, unfit: Unfit) -> SidecarError {
+    SidecarError::Mismatch { path: path_of(model), model: model.to_owned(), reason: unfit.0 }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -124,18 +134,18 @@ pub fn read<T: serde::de::DeserializeOwned + AsRef<Header>>(
     let path = path_of(model);
     let text =
         std::fs::read_to_string(&path).map_err(|source| SidecarError::Read { path: path.clone(), source })?;
+    let unfit = |reason| mismatch(model, unfit(reason));
     // The kind first: a sidecar of another kind lacks fields, which would say less.
     let header: Header =
         serde_json::from_str(&text).map_err(|source| SidecarError::Parse { path: path.clone(), source })?;
-    let mismatch = |reason| SidecarError::Mismatch { path: path.clone(), model: model.to_owned(), reason };
     if header.kind != kind {
-        return Err(mismatch(format!("it describes a model of kind {:?} instead of {kind:?}", header.kind)));
+        return Err(unfit(format!("it describes a model of kind {:?} instead of {kind:?}", header.kind)));
     }
     let file =
         std::fs::read(model).map_err(|source| SidecarError::Read { path: model.to_owned(), source })?;
     let hash: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
     if hash != header.sha256 {
-        return Err(mismatch(format!("sha256 is {hash}, the sidecar says {}", header.sha256)));
+        return Err(unfit(format!("sha256 is {hash}, the sidecar says {}", header.sha256)));
     }
     serde_json::from_str(&text).map_err(|source| SidecarError::Parse { path, source })
 }
@@ -146,19 +156,23 @@ impl AsRef<Header> for EmotionModel {
     }
 }
 
+fn unfit(reason: String) -> Unfit {
+    Unfit(reason)
+}
+
 impl Input {
     /// Compares with the model's own input.
-    pub fn check(&self, engine: &dyn Engine) -> Result<(), String> {
+    pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         let tensor = &engine.inputs()[0];
         let shape = [1, self.height as i32, self.width as i32, self.channels as i32];
         if tensor.shape != shape {
-            return Err(format!("the input has shape {:?}, the sidecar says {shape:?}", tensor.shape));
+            return Err(unfit(format!("the input has shape {:?}, the sidecar says {shape:?}", tensor.shape)));
         }
         if !(self.channels == 1 || self.channels == 3) {
-            return Err(format!("the input has {} channels instead of 1 or 3", self.channels));
+            return Err(unfit(format!("the input has {} channels instead of 1 or 3", self.channels)));
         }
         if !(self.std.is_normal() && self.mean.is_finite()) {
-            return Err(format!("mean {} and std {} cannot be used", self.mean, self.std));
+            return Err(unfit(format!("mean {} and std {} cannot be used", self.mean, self.std)));
         }
         check_numbers("input", tensor, &self.dtype, self.scale, self.zero_point)
     }
@@ -166,23 +180,23 @@ impl Input {
 
 impl EmotionModel {
     /// Compares with the model's own tensors.
-    pub fn check(&self, engine: &dyn Engine) -> Result<(), String> {
+    pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         self.header.input.check(engine)?;
         let [tensor] = engine.outputs() else {
-            return Err(format!("it has {} outputs instead of one", engine.outputs().len()));
+            return Err(unfit(format!("it has {} outputs instead of one", engine.outputs().len())));
         };
         if tensor.elements() != self.labels.len() {
-            return Err(format!(
+            return Err(unfit(format!(
                 "the output has {} values, the sidecar {} labels",
                 tensor.elements(),
                 self.labels.len()
-            ));
+            )));
         }
         if !(self.temperature.is_normal() && self.temperature > 0.0) {
-            return Err(format!("temperature {} is not above 0", self.temperature));
+            return Err(unfit(format!("temperature {} is not above 0", self.temperature)));
         }
         if !(self.crop.scale.is_normal() && self.crop.scale > 0.0) {
-            return Err(format!("crop.scale {} is not above 0", self.crop.scale));
+            return Err(unfit(format!("crop.scale {} is not above 0", self.crop.scale)));
         }
         check_numbers("output", tensor, &self.output.dtype, self.output.scale, self.output.zero_point)
     }
@@ -194,9 +208,9 @@ fn check_numbers(
     dtype: &str,
     scale: Option<f32>,
     zero_point: Option<i32>,
-) -> Result<(), String> {
+) -> Result<(), Unfit> {
     if tensor.dtype.name() != dtype {
-        return Err(format!("the {what} is {}, the sidecar says {dtype}", tensor.dtype.name()));
+        return Err(unfit(format!("the {what} is {}, the sidecar says {dtype}", tensor.dtype.name())));
     }
     if tensor.dtype == DType::Float32 {
         return Ok(());
@@ -207,9 +221,11 @@ fn check_numbers(
     };
     match (tensor.quantization, said) {
         (Some(own), Some(said)) if same(own, said) => Ok(()),
-        (own, said) => {
-            Err(format!("the {what} is quantised with {}, the sidecar says {}", words(own), words(said)))
-        }
+        (own, said) => Err(unfit(format!(
+            "the {what} is quantised with {}, the sidecar says {}",
+            words(own),
+            words(said)
+        ))),
     }
 }
 

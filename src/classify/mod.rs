@@ -5,7 +5,7 @@ pub mod crop;
 use crate::emotion::{Detection, Emotion, Scores};
 use crate::engine::{self, DType, Engine, EngineError, TensorInfo};
 use crate::frame::Frame;
-use crate::sidecar::{EmotionModel, Input, Values};
+use crate::sidecar::{EmotionModel, Input, Unfit, Values};
 
 use crop::Square;
 
@@ -22,7 +22,7 @@ pub struct Classifier {
 impl Classifier {
     /// # Errors
     /// When the sidecar does not describe the engine's model.
-    pub fn new(engine: Box<dyn Engine>, model: EmotionModel) -> Result<Self, String> {
+    pub fn new(engine: Box<dyn Engine>, model: EmotionModel) -> Result<Self, Unfit> {
         model.check(engine.as_ref())?;
         let encoder = Encoder::new(&model.header.input, &engine.inputs()[0]);
         Ok(Self { engine, model, encoder, pixels: Vec::new(), input: Vec::new(), logits: Vec::new() })
