@@ -36,6 +36,7 @@ pub fn describe(error: &ConnectionError) -> String {
             "the broker does not answer pings any more".to_owned()
         }
         ConnectionError::NotConnAck(_) => no_mqtt("a packet other than CONNACK"),
+        ConnectionError::MqttState(StateError::Deserialization(error)) => no_mqtt(&error.to_string()),
         ConnectionError::MqttState(error) => no_mqtt(&error.to_string()),
         ConnectionError::RequestsDone => error.to_string(),
     }
@@ -82,7 +83,7 @@ fn tls(text: &str) -> String {
         .unwrap_or(text.trim_start_matches("Native TLS error "));
     let remedy = if reason.contains("certificate required") {
         " (set mqtt.client_cert_file and mqtt.client_key_file)"
-    } else if reason.contains("wrong version number") || reason.contains("EOF") {
+    } else if ["wrong version number", "EOF", "reset"].iter().any(|sign| reason.contains(sign)) {
         " (is this a TLS port?)"
     } else {
         ""
