@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::frame::{Point, Rect};
 
@@ -173,8 +173,11 @@ pub struct Detection {
 pub struct Face {
     /// Stable while the face is followed; never used twice in a run.
     pub id: u64,
+    /// Found in this frame; else followed since the last frame in which it was.
+    pub visible: bool,
+    /// Of the last frame in which the face was found.
     pub detection: Detection,
-    /// This frame's calibrated probabilities.
+    /// That frame's calibrated probabilities.
     pub scores: Scores,
     /// Smoothed over time.
     pub state: State,
@@ -197,8 +200,6 @@ pub struct Observation {
     pub confidence: f32,
     /// When `state` became what it is.
     pub since: Instant,
-    /// Time that detection and classification took.
-    pub inference: Duration,
 }
 
 impl Observation {

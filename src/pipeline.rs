@@ -1,1 +1,152 @@
-//!
+//! One frame in, one observation out: detect, track, crop, classify, smooth. No I/O, no threads, no
+//! clock of its own: the same frames give the same observations.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::classify::{Classifier, FaceCrop};
+use crate::config::Smoothing;
+use crate::detect::FaceDetector;
+use crate::emotion::{Detection, Face, Observation, Scores, State};
+use crate::engine::EngineError;
+use crate::frame::Frame;
+use crate::smooth::Smoother;
+use crate::track::{Track, Tracker};
+
+/// Finds, follows and reads faces.
+pub struct Pipeline {
+    detector: FaceDetector,
+    classifier: Classifier,
+    tracker: Tracker,
+    smoothing: Smoothing,
+    min_confidence: f32,
+    /// What is remembered of each followed face.
+    faces: HashMap<u64, Followed>,
+    state: State,
+    since: Option<Instant>,
+}
+
+struct Followed {
+    smoother: Smoother,
+    scores: Scores,
+}
+
+impl Pipeline {
+    /// `min_confidence`: probability below which a face is `uncertain`.
+    pub fn new(
+        detector: FaceDetector,
+        classifier: Classifier,
+        smoothing: &Smoothing,
+        min_confidence: f32,
+    ) -> Self {
+        Self {
+            detector,
+            classifier,
+            tracker: Tracker::new(smoothing.hold),
+            smoothing: smoothing.clone(),
+            min_confidence,
+            faces: HashMap::new(),
+            state: State::None,
+            since: None,
+        }
+    }
+
+    /// What can be changed while running.
+    pub fn configure(&mut self, smoothing: &Smoothing, min_confidence: f32) {
+        self.smoothing = smoothing.clone();
+        self.min_confidence = min_confidence;
+        self.reset();
+    }
+
+    /// Forgets every face, as after the camera was switched off. Ids go on.
+    pub fn reset(&mut self) {
+        self.tracker.forget(self.smoothing.hold);
+        self.faces.clear();
+    }
+
+    /// The emotion net: its name and what runs it.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Takes the next frame; `now` is the time on the frames' clock and never goes back.
+    pub fn step(&mut self, frame: &Frame, now: Instant) -> Result<Observation, EngineError> {
+        let detections = self.detector.detect(frame)?;
+        let tracks: Vec<Track> = self.tracker.update(&detections, now).into_iter().cloned().collect();
+        let mut faces = Vec::with_capacity(tracks.len());
+        for track in &tracks {
+            faces.push(self.face(frame, track, &detections, now)?);
+        }
+        self.faces.retain(|id, _| tracks.iter().any(|track| track.id == *id));
+        Ok(self.observe(frame, faces, now))
+    }
+
+    /// The faces of a photo: no past, so the strongest label, or `uncertain` below the confidence.
+    pub fn still(&mut self, frame: &Frame) -> Result<Vec<Face>, EngineError> {
+        let detections = self.detector.detect_photo(frame)?;
+        let mut faces = Vec::with_capacity(detections.len());
+        for (id, detection) in (1..).zip(detections) {
+            let scores = self.classifier.classify(frame, &detection)?;
+            let (state, confidence) = match scores.top() {
+                Some((emotion, score)) if score >= self.min_confidence => (State::Emotion(emotion), score),
+                Some((_, score)) => (State::Uncertain, score),
+                None => (State::Uncertain, 0.0),
+            };
+            faces.push(Face { id, visible: true, detection, scores, state, confidence });
+        }
+        Ok(faces)
+    }
+
+    /// The faces of a photo as the emotion net sees them.
+    pub fn crops(&mut self, frame: &Frame) -> Result<Vec<FaceCrop>, EngineError> {
+        let detections = self.detector.detect_photo(frame)?;
+        Ok(detections.iter().map(|detection| self.classifier.crop(frame, detection)).collect())
+    }
+
+    fn face(
+        &mut self,
+        frame: &Frame,
+        track: &Track,
+        detections: &[Detection],
+        now: Instant,
+    ) -> Result<Face, EngineError> {
+        let detection = track.found.map(|index| detections[index]);
+        if let Some(detection) = &detection {
+            let scores = self.classifier.classify(frame, detection)?;
+            let followed = self.faces.entry(track.id).or_insert_with(|| Followed {
+                smoother: Smoother::new(&self.smoothing, self.min_confidence, &scores, now),
+                scores,
+            });
+            followed.smoother.update(&scores, now);
+            followed.scores = scores;
+        }
+        let followed = self.faces.get(&track.id);
+        Ok(Face {
+            id: track.id,
+            visible: detection.is_some(),
+            detection: track.detection,
+            scores: followed.map(|face| face.scores).unwrap_or_default(),
+            state: followed.map_or(State::Uncertain, |face| face.smoother.state()),
+            confidence: followed.map_or(0.0, |face| face.smoother.confidence()),
+        })
+    }
+
+    fn observe(&mut self, frame: &Frame, faces: Vec<Face>, now: Instant) -> Observation {
+        let (state, confidence) =
+            faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
+        if state != self.state || self.since.is_none() {
+            self.state = state;
+            self.since = Some(now);
+        }
+        Observation {
+            width: frame.width,
+            height: frame.height,
+            sequence: frame.sequence,
+            captured: frame.captured,
+            faces,
+            state,
+            confidence,
+            since: self.since.unwrap_or(now),
+        }
+    }
+}

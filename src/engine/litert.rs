@@ -1,1 +1,195 @@
-//! The TFLite runtime.
+//! Models on LiteRT, TFLite's official runtime, through its `CompiledModel` interface.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use edgefirst_tflite::Library;
+use edgefirst_tflite::litert::{
+    CompiledModel, Environment, HwAccelerators, Model, Options, RankedTensorType, TensorBuffer,
+};
+
+use super::flatbuffer::{self, ModelInfo};
+use super::{DType, Engine, EngineError, TensorInfo};
+
+/// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
+/// which is why it and its environment are leaked.
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime {
+    library: &'static Library,
+    environment: &'static Environment<'static>,
+}
+
+/// The runtimes opened so far, one in practice.
+static OPENED: Mutex<Vec<(PathBuf, Runtime)>> = Mutex::new(Vec::new());
+
+impl Runtime {
+    /// Opens the library at `path`, or answers the one that is open already.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, runtime)) = opened.iter().find(|(known, _)| known == path) {
+            return Ok(*runtime);
+        }
+        let failed = |error: edgefirst_tflite::Error| EngineError::Runtime {
+            path: path.to_owned(),
+            reason: one_line(&error),
+        };
+        let library: &'static Library = Box::leak(Box::new(Library::from_path(path).map_err(failed)?));
+        silence(library);
+        let environment = Box::leak(Box::new(Environment::new(library).map_err(failed)?));
+        let runtime = Self { library, environment };
+        opened.push((path.to_owned(), runtime));
+        Ok(runtime)
+    }
+}
+
+/// Leaves only LiteRT's errors on standard error; it would list every accelerator that it lacks. The
+/// severity is the process's, but can be set only as an option of an environment, which the crate
+/// creates without options: a first environment sets it.
+fn silence(library: &Library) {
+    /// `LiteRtEnvOptionTag::kLiteRtEnvOptionTagMinLoggerSeverity`, `litert_environment_options.h`.
+    const MIN_LOGGER_SEVERITY: u32 = 25;
+    /// `LiteRtAnyType::kLiteRtAnyTypeInt`, `litert_any.h`.
+    const INT: u32 = 2;
+    /// `LiteRtLogSeverity`, `litert_logging.h`.
+    const ERROR: i64 = 3;
+
+    let Some(functions) = library.litert() else { return };
+    // SAFETY: a plain C struct of numbers and pointers, for which zeros are valid.
+    let mut option: edgefirst_tflite_sys::litert::EnvOption = unsafe { std::mem::zeroed() };
+    option.tag = MIN_LOGGER_SEVERITY;
+    option.value.type_ = INT;
+    option.value.__bindgen_anon_1.int_value = ERROR;
+    let mut environment = std::ptr::null_mut();
+    // SAFETY: one option and a valid place for the handle; the handle is destroyed once, unused.
+    unsafe {
+        if (functions.create_environment)(1, &raw const option, &raw mut environment) == 0 {
+            (functions.destroy_environment)(environment);
+        }
+    }
+}
+
+/// A model compiled for the CPU (XNNPACK inside).
+pub struct LiteRt {
+    name: String,
+    info: ModelInfo,
+    compiled: CompiledModel<'static>,
+    inputs: Vec<TensorBuffer<'static>>,
+    outputs: Vec<TensorBuffer<'static>>,
+    results: Vec<Vec<u8>>,
+}
+
+impl LiteRt {
+    /// Loads and compiles the model at `path`. The file's content stays in memory for the life of
+    /// the process, because compiled model, model and environment borrow from each other.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no TFLite model, leaves a dimension open, has no or several
+    /// inputs, or uses operators or types that the runtime does not know.
+    pub fn load(runtime: Runtime, path: &Path) -> Result<Self, EngineError> {
+        let unusable = |reason: String| EngineError::Model { path: path.to_owned(), reason };
+        let file =
+            std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
+        let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
+        check_shapes(&info).map_err(unusable)?;
+
+        let failed = |error: edgefirst_tflite::Error| unusable(one_line(&error));
+        let model: &'static Model<'static> =
+            Box::leak(Box::new(Model::from_buffer(runtime.environment, file).map_err(failed)?));
+        let options = Options::new(runtime.library)
+            .and_then(|options| options.hardware_accelerators(HwAccelerators::CPU))
+            .map_err(failed)?;
+        compare(model, &info).map_err(unusable)?;
+        let compiled = CompiledModel::create(runtime.environment, model, &options).map_err(failed)?;
+        let inputs = vec![compiled.create_input_buffer(0, 0).map_err(failed)?];
+        let outputs = (0..info.outputs.len())
+            .map(|index| compiled.create_output_buffer(0, index))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        let results = info.outputs.iter().map(|tensor| vec![0; tensor.bytes()]).collect();
+        Ok(Self { name: path.display().to_string(), info, compiled, inputs, outputs, results })
+    }
+
+    fn run_once(&mut self, input: &[u8]) -> Result<(), edgefirst_tflite::Error> {
+        self.inputs[0].write_bytes(input)?;
+        self.compiled.run_default(&mut self.inputs, &mut self.outputs)?;
+        for (buffer, result) in self.outputs.iter_mut().zip(&mut self.results) {
+            buffer.read_bytes_into(result)?;
+        }
+        Ok(())
+    }
+}
+
+impl Engine for LiteRt {
+    fn inputs(&self) -> &[TensorInfo] {
+        &self.info.inputs
+    }
+
+    fn outputs(&self) -> &[TensorInfo] {
+        &self.info.outputs
+    }
+
+    fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
+        let failed = |reason| EngineError::Run { model: self.name.clone(), reason };
+        let expected = self.info.inputs[0].bytes();
+        if input.len() != expected {
+            return Err(failed(format!("the input has {} bytes instead of {expected}", input.len())));
+        }
+        self.run_once(input)
+            .map_err(|error| EngineError::Run { model: self.name.clone(), reason: one_line(&error) })
+    }
+
+    fn output(&self, index: usize) -> &[u8] {
+        &self.results[index]
+    }
+
+    fn delegate(&self) -> &str {
+        "cpu"
+    }
+}
+
+fn check_shapes(info: &ModelInfo) -> Result<(), String> {
+    if info.inputs.len() != 1 || info.outputs.is_empty() {
+        return Err(format!("it has {} inputs and {} outputs", info.inputs.len(), info.outputs.len()));
+    }
+    for tensor in info.inputs.iter().chain(&info.outputs) {
+        if tensor.elements() == 0 {
+            return Err(format!(
+                "tensor {:?} has the open shape {:?}; export the model with a fixed batch of 1",
+                tensor.name, tensor.shape
+            ));
+        }
+        if let DType::Other(_) = tensor.dtype {
+            return Err(format!(
+                "tensor {:?} is of {} instead of float32, int8 or uint8",
+                tensor.name,
+                tensor.dtype.name()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that the runtime sees the tensors in the order and shape in which they were read from
+/// the file: a signature may list them in another.
+fn compare(model: &Model<'_>, info: &ModelInfo) -> Result<(), String> {
+    let shape = |kind: RankedTensorType| {
+        let rank = (kind.layout.rank() as usize).min(kind.layout.dimensions.len());
+        kind.layout.dimensions[..rank].to_vec()
+    };
+    let describe = |error: edgefirst_tflite::Error| one_line(&error);
+    let mut seen = vec![(&info.inputs[0], shape(model.input_tensor_type(0, 0).map_err(describe)?))];
+    for (index, tensor) in info.outputs.iter().enumerate() {
+        seen.push((tensor, shape(model.output_tensor_type(0, index).map_err(describe)?)));
+    }
+    match seen.iter().find(|(tensor, shape)| tensor.shape != *shape) {
+        None => Ok(()),
+        Some((tensor, shape)) => Err(format!(
+            "tensor {:?} has shape {:?} in the file and {shape:?} in its signature",
+            tensor.name, tensor.shape
+        )),
+    }
+}
+
+fn one_line(error: &edgefirst_tflite::Error) -> String {
+    error.to_string().replace('\n', " ")
+}

@@ -1,0 +1,145 @@
+"""Read a user's own copy of FER2013 and of the FER+ votes for it.
+
+FER2013: Goodfellow et al. 2013; one row a face, `emotion,pixels,Usage`, 48x48 grey pixels.
+FER+: Barsoum et al. 2016, arXiv:1608.01041; `fer2013new.csv`, the same rows in the same order.
+"""
+
+import contextlib
+import csv
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import TrainingError
+from .labels import FER2013_EMOTIONS, VOTE_COLUMNS
+
+SIDE = 48
+PIXELS = SIDE * SIDE
+_UNREADABLE = (
+    OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@dataclass
+class Faces:
+    """Faces of one file, in its order."""
+
+    pixels: np.ndarray  # uint8 (n, 48, 48)
+    emotion: np.ndarray  # int8 (n,), index into FER2013_EMOTIONS
+    usage: np.ndarray  # str (n,): Training, PublicTest or PrivateTest
+
+
+@contextlib.contextmanager
+def open_csv(path):
+    """Open a CSV as text, whether plain, .gz, .xz or the only CSV of a .zip."""
+    path = Path(path)
+    try:
+        with contextlib.ExitStack() as stack:
+            if path.suffix == ".gz":
+                raw = stack.enter_context(gzip.open(path))
+            elif path.suffix == ".xz":
+                raw = stack.enter_context(lzma.open(path))
+            elif path.suffix == ".zip":
+                raw = stack.enter_context(_open_zip_member(stack, path))
+            else:
+                raw = stack.enter_context(open(path, "rb"))
+            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    except _UNREADABLE as error:
+        raise TrainingError(f"unable to read {path}: {error}") from error
+
+
+def _open_zip_member(stack, path):
+    archive = stack.enter_context(zipfile.ZipFile(path))
+    names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+    if len(names) != 1:
+        raise TrainingError(f"unable to read {path}: it holds {len(names)} CSV files, not one")
+    return archive.open(names[0])
+
+
+def _columns(reader, path, wanted):
+    """Return the positions of the wanted columns, by name."""
+    header = [name.strip() for name in next(reader, [])]
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise TrainingError(f"unable to read {path}: no column {', '.join(missing)} in its header")
+    return [header.index(name) for name in wanted]
+
+
+def _cells(row, columns, place):
+    if len(row) <= max(columns):
+        raise TrainingError(f"unable to read {place}: {len(row)} columns, too few")
+    return [row[column].strip() for column in columns]
+
+
+def _face(label, text, place):
+    """Return (class number, pixel bytes) of one row."""
+    if not (label.isdecimal() and int(label) < len(FER2013_EMOTIONS)):
+        raise TrainingError(
+            f"unable to read {place}: unknown label {label!r}, not 0 to {len(FER2013_EMOTIONS) - 1}"
+        )
+    try:
+        pixels = bytes(map(int, text.split()))
+    except ValueError as error:
+        raise TrainingError(f"unable to read {place}: bad pixel value ({error})") from error
+    if len(pixels) != PIXELS:
+        raise TrainingError(f"unable to read {place}: {len(pixels)} pixels, not {PIXELS}")
+    return int(label), pixels
+
+
+def read_faces(path):
+    """Read fer2013.csv (plain, .gz, .xz or .zip). Rows are counted from 1, the header is row 1."""
+    emotions, pixels, usages = [], [], []
+    with open_csv(path) as text:
+        reader = csv.reader(text)
+        columns = _columns(reader, path, ("emotion", "pixels", "Usage"))
+        for number, row in enumerate(reader, start=2):
+            place = f"{path}, row {number}"
+            label, values, usage = _cells(row, columns, place)
+            emotion, face = _face(label, values, place)
+            emotions.append(emotion)
+            pixels.append(face)
+            usages.append(usage)
+    return Faces(
+        pixels=np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, SIDE, SIDE),
+        emotion=np.array(emotions, np.int8),
+        usage=np.array(usages, dtype=str),
+    )
+
+
+def read_votes(path):
+    """Read fer2013new.csv. Returns (votes uint8 (n, 10), usage str (n,))."""
+    votes, usages = [], []
+    with open_csv(path) as text:
+        reader = csv.reader(text)
+        columns = _columns(reader, path, ("Usage", *VOTE_COLUMNS))
+        for number, row in enumerate(reader, start=2):
+            place = f"{path}, row {number}"
+            usage, *cells = _cells(row, columns, place)
+            try:
+                votes.append(bytes(map(int, cells)))
+            except ValueError as error:
+                raise TrainingError(f"unable to read {place}: bad vote ({error})") from error
+            usages.append(usage)
+    table = np.frombuffer(b"".join(votes), np.uint8).reshape(-1, len(VOTE_COLUMNS))
+    return table, np.array(usages, dtype=str)
+
+
+def check_same_rows(faces, usage, path):
+    """Refuse votes that do not belong to these faces row by row."""
+    if len(usage) != len(faces.usage):
+        raise TrainingError(
+            f"unable to use the votes of {path}: {len(usage)} rows for {len(faces.usage)} faces"
+        )
+    differs = np.flatnonzero(usage != faces.usage)
+    if differs.size:
+        row = int(differs[0])
+        raise TrainingError(
+            f"unable to use the votes of {path}: row {row + 2} is {usage[row]},"
+            f" the face of that row {faces.usage[row]}"
+        )

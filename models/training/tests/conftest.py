@@ -1,0 +1,71 @@
+"""Made-up faces and recipes."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+VOTE_HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
+RECIPE = """
+name = "tiny"
+version = "0.0.1"
+description = "made-up"
+
+[net]
+name = "residual"
+widths = [8]
+blocks = [1]
+stem = 4
+
+[train]
+epochs = 4
+batch = 16
+precision = "float32"
+ema_decay = 0.9
+watch_every = 2
+
+[export]
+calibration_faces = 8
+training_data = "made-up"
+"""
+
+
+def face_row(number, pixels, usage):
+    return f"{number},{' '.join(map(str, np.ravel(pixels)))},{usage}"
+
+
+def write_faces(path, rows):
+    path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def write_votes(path, rows):
+    lines = [f"{usage},name.png,{','.join(map(str, votes))}" for usage, votes in rows]
+    path.write_text("\n".join([VOTE_HEADER, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory):
+    """Prepared data of bright "happy" and dark "sad" squares: (folder, recipe path)."""
+    from emotion_training.dataset import prepare
+
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(1)
+    faces, votes = [], []
+    for number in range(96):
+        usage = "Training" if number < 64 else "PublicTest"
+        happy = number % 2 == 0
+        pixels = random.integers(150 if happy else 0, 256 if happy else 100, (48, 48))
+        faces.append(face_row(3 if happy else 4, pixels, usage))
+        votes.append((usage, [0, 10 * happy, 0, 10 * (not happy), 0, 0, 0, 0, 0, 0]))
+    prepare(
+        write_faces(folder / "faces.csv", faces), write_votes(folder / "votes.csv", votes), folder
+    )
+    recipe = folder / "tiny.toml"
+    recipe.write_text(RECIPE, encoding="utf-8")
+    return folder, recipe

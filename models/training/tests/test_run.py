@@ -1,0 +1,96 @@
+"""A run from training to the card, with a kill in between."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotion_training import runs
+from emotion_training.__main__ import main
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def _train(made_up, run):
+    data, recipe = made_up
+    return ["train", "--recipe", str(recipe), "--data", str(data), "--run", str(run)]
+
+
+@pytest.fixture(scope="module")
+def unbroken(made_up, tmp_path_factory):
+    run = tmp_path_factory.mktemp("run") / "unbroken"
+    assert main(_train(made_up, run)) == 0
+    return run
+
+
+def _wait_for(path, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < end, f"no {path}"
+        time.sleep(0.01)
+
+
+def test_a_killed_run_ends_like_an_unbroken_one(made_up, unbroken, tmp_path):
+    run = tmp_path / "killed"
+    command = [sys.executable, "-m", "emotion_training", *_train(made_up, run)]
+    process = subprocess.Popen(
+        command, cwd=PACKAGE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _wait_for(run / runs.STATE, process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert main(_train(made_up, run)) == 0
+    with np.load(run / runs.STATE) as resumed, np.load(unbroken / runs.STATE) as whole:
+        assert sorted(resumed) == sorted(whole)
+        for name in whole:
+            np.testing.assert_allclose(resumed[name], whole[name], atol=1e-4, err_msg=name)
+    log = (run / runs.LOG).read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in log] == ["epoch", "1", "2", "3", "4"]
+
+
+def test_another_recipe_is_refused(made_up, unbroken, tmp_path, capsys):
+    data, recipe = made_up
+    other = tmp_path / "other.toml"
+    other.write_text(recipe.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert main(_train((data, other), unbroken)) == 1
+    assert "unable to go on with run" in capsys.readouterr().err
+
+
+def test_export_and_report(made_up, unbroken, tmp_path, capsys):
+    data, _ = made_up
+    out = tmp_path / "models" / "tiny"
+    common = ["--run", str(unbroken), "--data", str(data)]
+    assert main(["export", *common, "--out", str(out)]) == 0
+    content = out.with_suffix(".tflite").read_bytes()
+    sidecar = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert sidecar["sha256"] == hashlib.sha256(content).hexdigest()
+    assert np.float32(sidecar["input"]["scale"]) == np.float32(1 / 255)
+    assert sidecar["input"]["zero_point"] == -128
+    assert len(sidecar["labels"]) == 8
+    assert sorted(path.name for path in out.parent.iterdir()) == ["tiny.json", "tiny.tflite"]
+
+    capsys.readouterr()
+    model = str(out.with_suffix(".tflite"))
+    assert main(["evaluate", "--model", model, "--data", str(data), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["samples"] == 32
+    assert found["accuracy"] == sidecar["figures"]["publictest_accuracy"]
+    assert found["temperature"] == sidecar["temperature"]
+
+    card = out.parent / "tiny.card.md"
+    assert main(["report", *common, "--model", model, "--card", str(card)]) == 0
+    assert sidecar["sha256"] in card.read_text(encoding="utf-8")
+    assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
+
+
+def test_export_without_a_model(made_up, tmp_path, capsys):
+    run = runs.open_run(tmp_path / "run", made_up[1])
+    arguments = ["export", "--run", str(run), "--data", str(made_up[0])]
+    assert main([*arguments, "--out", str(tmp_path / "x")]) == 1
+    assert "unable to load the model of run" in capsys.readouterr().err
