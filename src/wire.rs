@@ -150,6 +150,17 @@ pub struct Stats {
     pub delegate: String,
 }
 
+/// An `error` message: a command that was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Where the command came in.
+    pub topic: String,
+    /// What it said, cut to 100 characters.
+    pub payload: String,
+    pub reason: String,
+    pub time: String,
+}
+
 /// `value` to `decimals` decimals, so that JSON holds 0.93 and not 0.9300000071525574.
 pub fn rounded(value: f32, decimals: i32) -> f64 {
     let factor = 10f64.powi(decimals);

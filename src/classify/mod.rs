@@ -9,6 +9,15 @@ use crate::sidecar::{EmotionModel, Input, Unfit, Values};
 
 use crop::Square;
 
+/// A face cut out: `height` rows of `width` pixels from the top, `channels` bytes a pixel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaceCrop {
+    pub width: u32,
+    pub height: u32,
+    pub channels: usize,
+    pub pixels: Vec<u8>,
+}
+
 /// An emotion net and what its sidecar says of it.
 pub struct Classifier {
     engine: Box<dyn Engine>,
@@ -41,11 +50,11 @@ impl Classifier {
         self.run()
     }
 
-    /// The face as the net sees it: width, height, channels, and rows of pixels from the top.
-    pub fn crop(&mut self, frame: &Frame, face: &Detection) -> (u32, u32, usize, &[u8]) {
+    /// The face as the net sees it.
+    pub fn crop(&mut self, frame: &Frame, face: &Detection) -> FaceCrop {
         self.cut(frame, face);
         let ((width, height), channels) = self.size();
-        (width, height, channels, &self.pixels)
+        FaceCrop { width, height, channels, pixels: self.pixels.clone() }
     }
 
     /// The emotions that the model knows, in the order of its outputs.

@@ -1,1 +1,198 @@
+//! Publishing over MQTT 3.1.1, and the commands that come in.
 //!
+//! The daemon talks to a [`Mqtt`] handle, which only writes down what is to be published; the thread
+//! `mqtt` owns the connection and sends it. So nothing here waits for a broker, and what is retained
+//! is right again right after each connect, whatever happened in between.
+//!
+//! Events are delivered at least once: one that the broker did not acknowledge is sent again after
+//! the next connect with the time and `id` that it had. A thousand are kept; then the oldest go.
+
+mod cause;
+mod client;
+mod connect;
+mod outbox;
+mod topics;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+pub use connect::MqttError;
+
+use crate::shutdown::Shutdown;
+use crate::{clock, config, wire};
+use client::Client;
+use outbox::Outbox;
+use topics::{Topic, Topics};
+
+/// What somebody wants of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Switch the camera on or off.
+    SetEnabled(bool),
+}
+
+/// How the connection is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    pub connected: bool,
+    /// Why there is no connection; `None` while there is one, and before the first try has failed.
+    pub last_error: Option<String>,
+    /// Connections after the first.
+    pub reconnects: u64,
+    /// Events that were lost because the broker was away for too long.
+    pub events_dropped: u64,
+    /// Grows at least once a second while the thread is alive, also without a broker.
+    pub heartbeat: u64,
+}
+
+/// The publishing end; clones share it. No method waits for the broker.
+#[derive(Clone, Debug)]
+pub struct Mqtt(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    topics: Topics,
+    state: Mutex<State>,
+    heartbeat: AtomicU64,
+    /// Something is to be sent.
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    outbox: Outbox,
+    connected: bool,
+    last_error: Option<String>,
+    /// Connections so far.
+    connections: u64,
+}
+
+impl Shared {
+    /// A panicked holder leaves at worst one message in or out: nothing here is half-written.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refuse(&self, topic: Topic, payload: &str, reason: &str) {
+        let refusal = wire::Refusal {
+            topic: self.topics.name(topic),
+            payload: payload.chars().take(100).collect(),
+            reason: reason.to_owned(),
+            time: clock::rfc3339(Timestamp::now()),
+        };
+        self.lock().outbox.error(json(&refusal));
+        self.wake.notify_one();
+    }
+}
+
+/// Starts the thread `mqtt`, which ends within a second of `shutdown` and says `offline` before if
+/// the broker listens. `None` when `config` names no broker.
+///
+/// `on_command` is called on that thread and must not wait.
+///
+/// # Errors
+/// When a configured file cannot be read or used, or the thread not be started; an absent broker is
+/// no error.
+pub fn start(
+    config: &config::Mqtt,
+    shutdown: Shutdown,
+    on_command: impl FnMut(Command) + Send + 'static,
+) -> Result<Option<(Mqtt, JoinHandle<()>)>, MqttError> {
+    let Some(broker) = &config.broker else { return Ok(None) };
+    let topics = Topics::new(&config.base_topic);
+    let options = connect::options(config, broker, &topics)?;
+    let shared = Arc::new(Shared {
+        topics,
+        state: Mutex::new(State {
+            outbox: Outbox::new(),
+            connected: false,
+            last_error: None,
+            connections: 0,
+        }),
+        heartbeat: AtomicU64::new(0),
+        wake: Notify::new(),
+    });
+    let client = Client::new(options, Arc::clone(&shared), shutdown, Box::new(on_command));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MqttError::Thread)?;
+    let run = move || {
+        runtime.block_on(client.run());
+        // Dropping the runtime would wait for a host name to be looked up.
+        runtime.shutdown_background();
+    };
+    let thread = std::thread::Builder::new().name("mqtt".to_owned()).spawn(run).map_err(MqttError::Thread)?;
+    Ok(Some((Mqtt(shared), thread)))
+}
+
+impl Mqtt {
+    /// Whether the camera delivers; `offline` until it is said.
+    pub fn set_camera(&self, online: bool) {
+        let payload = if online { "online" } else { "offline" };
+        self.publish(|outbox| outbox.set(Topic::CameraAvailability, payload.into()));
+    }
+
+    /// Whether the camera may be read.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.publish(|outbox| outbox.set(Topic::Enabled, on_off(enabled).into()));
+    }
+
+    /// What the device sees: `state`, and `emotion` when that is another.
+    pub fn set_state(&self, state: &wire::State) {
+        let payload = json(state);
+        self.publish(|outbox| {
+            outbox.set(Topic::Emotion, state.emotion.into());
+            outbox.set(Topic::State, payload);
+        });
+    }
+
+    /// Publishes an event, after those before it, when the broker can be reached.
+    pub fn event(&self, event: &wire::Event) {
+        let payload = json(event);
+        self.publish(|outbox| outbox.event(payload));
+    }
+
+    /// Publishes statistics if the broker can be reached now.
+    pub fn stats(&self, stats: &wire::Stats) {
+        if self.0.lock().connected {
+            let payload = json(stats);
+            self.publish(|outbox| outbox.stats(payload));
+        }
+    }
+
+    /// Says that `command` is not obeyed, and why.
+    pub fn refuse(&self, command: Command, reason: &str) {
+        let Command::SetEnabled(enabled) = command;
+        self.0.refuse(Topic::EnabledSet, on_off(enabled), reason);
+    }
+
+    pub fn status(&self) -> Status {
+        let state = self.0.lock();
+        Status {
+            connected: state.connected,
+            last_error: state.last_error.clone(),
+            reconnects: state.connections.saturating_sub(1),
+            events_dropped: state.outbox.events_dropped(),
+            heartbeat: self.0.heartbeat.load(Ordering::Relaxed),
+        }
+    }
+
+    fn publish(&self, put: impl FnOnce(&mut Outbox)) {
+        put(&mut self.0.lock().outbox);
+        self.0.wake.notify_one();
+    }
+}
+
+const fn on_off(enabled: bool) -> &'static str {
+    if enabled { "ON" } else { "OFF" }
+}
+
+/// # Panics
+/// Never: what `wire` defines has text keys and no failing `Serialize`.
+fn json(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("wire types serialise")
+}

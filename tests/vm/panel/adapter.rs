@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use crate::ssd1306_model::Ssd1306;
 use crate::usbip::{ControlDevice, Setup};
 
+pub const WIDTH: usize = 128;
+pub const HEIGHT: usize = 64;
 const PANEL_ADDRESS: u16 = 0x3c;
 
 const STANDARD_DEVICE_TO_HOST: u8 = 0x80;
@@ -35,27 +37,23 @@ const DEVICE_DESCRIPTOR: [u8; 18] =
 /// One interface of the vendor's class without endpoints of its own; 100 mA from the bus.
 const CONFIGURATION_DESCRIPTOR: [u8; 18] = [9, 2, 18, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 0, 0xff, 0, 0, 0];
 
-/// The panel and its supply.
-pub struct Panel {
-    chip: Option<Ssd1306>,
-}
+/// The panel, or none while it has no power: power that comes back finds a chip that has forgotten
+/// everything.
+#[derive(Default)]
+pub struct Panel(Option<Ssd1306>);
 
 impl Panel {
-    pub fn new() -> Self {
-        Self { chip: None }
-    }
-
-    /// Power that comes back finds a chip that has forgotten everything.
     pub fn set_power(&mut self, on: bool) {
-        self.chip = on.then(|| self.chip.take().unwrap_or_default());
+        if on != self.0.is_some() {
+            self.0 = on.then(|| Ssd1306::new(HEIGHT));
+        }
     }
 
-    /// 64 lines of 128 `#` (lit) and `.`.
-    pub fn rows(&self) -> String {
-        match &self.chip {
-            Some(chip) => chip.rows(),
-            None => String::new(),
-        }
+    /// What a viewer sees: 64 lines of 128 `#` (lit) and `.`.
+    pub fn seen(&self) -> String {
+        let row = |y| (0..WIDTH).map(move |x| self.0.as_ref().is_some_and(|chip| chip.lit(x, y)));
+        let line = |y| row(y).map(|lit| if lit { '#' } else { '.' }).chain(['\n']).collect::<String>();
+        (0..HEIGHT).map(line).collect()
     }
 }
 
@@ -71,15 +69,16 @@ impl Adapter {
 
     fn transfer(&mut self, setup: &Setup, data: &[u8]) -> Vec<u8> {
         let mut panel = self.panel.lock().expect("no thread panics with the panel in hand");
-        match panel.chip.as_mut().filter(|_| setup.index == PANEL_ADDRESS) {
-            Some(chip) if setup.request_type == VENDOR_INTERFACE_OUT => {
-                chip.write(data);
-                self.status = STATUS_ADDRESS_ACK;
-            }
-            Some(_) => self.status = STATUS_ADDRESS_ACK,
-            None => self.status = STATUS_ADDRESS_NAK,
+        let Some(chip) = panel.0.as_mut().filter(|_| setup.index == PANEL_ADDRESS) else {
+            self.status = STATUS_ADDRESS_NAK;
+            return vec![0; usize::from(setup.length)];
+        };
+        self.status = STATUS_ADDRESS_ACK;
+        if setup.request_type == VENDOR_INTERFACE_IN {
+            return vec![chip.read(); usize::from(setup.length)];
         }
-        vec![0; usize::from(setup.length)]
+        chip.write(data);
+        Vec::new()
     }
 }
 

@@ -10,6 +10,8 @@
 //! ```
 
 mod adapter;
+#[path = "../../support/ssd1306_model.rs"]
+#[allow(dead_code, reason = "shared with tests that look at more of it")]
 mod ssd1306_model;
 mod usbip;
 
@@ -20,11 +22,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::{env, fs, io, thread};
 
-use adapter::{Adapter, Panel};
+use adapter::{Adapter, HEIGHT, Panel, WIDTH};
 
 const SOCKET: &str = "/run/vm-panel.sock";
-const WIDTH: usize = 128;
-const HEIGHT: usize = 64;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
-    let panel = Arc::new(Mutex::new(Panel::new()));
+    let panel = Arc::new(Mutex::new(Panel::default()));
     plug(&panel)?;
     // A file left by an earlier run would make the address taken.
     let _ = fs::remove_file(SOCKET);
@@ -73,7 +73,7 @@ fn obey(command: &str, panel: &Arc<Mutex<Panel>>) -> io::Result<String> {
         }
         "power on" => lock(panel).set_power(true),
         "power off" => lock(panel).set_power(false),
-        "show" => return Ok(lock(panel).rows()),
+        "show" => return Ok(lock(panel).seen()),
         _ => return Err(io::Error::other(format!("unknown command {command:?}"))),
     }
     Ok(String::new())

@@ -90,7 +90,7 @@ fn submit(stream: &mut UnixStream, header: &[u8], device: &mut impl ControlDevic
         index: half(44),
         length: half(46),
     };
-    let mut reply = match device.control(&setup, &data) {
+    let reply = match device.control(&setup, &data) {
         None => answer(RET_SUBMIT, header, STALL, 0),
         Some(mut bytes) if to_host => {
             bytes.truncate(length);
@@ -100,7 +100,7 @@ fn submit(stream: &mut UnixStream, header: &[u8], device: &mut impl ControlDevic
         }
         Some(_) => answer(RET_SUBMIT, header, 0, length),
     };
-    stream.write_all(&mut reply)
+    stream.write_all(&reply)
 }
 
 fn answer(command: u32, request: &[u8], status: i32, length: usize) -> Vec<u8> {

@@ -1,0 +1,1 @@
+//! `emotiond devices`: what is attached, and why something is not usable.

@@ -1,0 +1,157 @@
+//! How to reach the broker: address, credentials, certificates and the will, read once at start.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use native_tls::{Certificate, Identity, Protocol, TlsConnector};
+use rumqttc::{LastWill, MqttOptions, TlsConfiguration, Transport};
+
+use super::topics::{Topic, Topics};
+use crate::config;
+
+/// Largest packet that is taken or sent, in bytes. A `state` with a hundred faces has 30,000, and
+/// rumqttc's default of 10,240 would end the connection.
+const MAX_PACKET: usize = 1 << 20;
+
+/// Name of the systemd credential (`LoadCredential=`) that holds the password.
+const CREDENTIAL: &str = "mqtt-password";
+
+/// Why the part cannot start; all but [`MqttError::Thread`] are mistakes in the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum MqttError {
+    #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
+    Read { key: &'static str, path: PathBuf, source: io::Error },
+    #[error("{key} is set but mqtt.username is not (MQTT 3.1.1 has no password without a user name)")]
+    PasswordWithoutUsername { key: &'static str },
+    #[error("unable to use {} ({key}): {source} (a PEM certificate is needed)", path.display())]
+    Certificate { key: &'static str, path: PathBuf, source: native_tls::Error },
+    #[error("unable to use {} ({key}): no certificate in it (PEM is needed)", path.display())]
+    NoCertificate { key: &'static str, path: PathBuf },
+    #[error(
+        "unable to use {} (mqtt.client_cert_file) with {} (mqtt.client_key_file): {source} (a PEM certificate \
+         chain and its PKCS #8 key are needed; `openssl pkcs8 -topk8 -nocrypt` converts one)",
+        cert.display(),
+        key.display()
+    )]
+    Identity { cert: PathBuf, key: PathBuf, source: native_tls::Error },
+    #[error("unable to set up TLS: {0} (is OpenSSL installed whole?)")]
+    Tls(#[source] native_tls::Error),
+    #[error("unable to start thread mqtt: {0} (is the limit of threads or open files reached?)")]
+    Thread(#[source] io::Error),
+}
+
+/// Everything that a connection needs.
+pub fn options(
+    config: &config::Mqtt,
+    broker: &config::Broker,
+    topics: &Topics,
+) -> Result<MqttOptions, MqttError> {
+    let mut options = MqttOptions::new(&config.client_id, &broker.host, broker.port);
+    options.set_keep_alive(config.keep_alive).set_max_packet_size(MAX_PACKET, MAX_PACKET).set_last_will(
+        LastWill::new(
+            topics.name(Topic::Availability),
+            "offline",
+            Topic::Availability.qos(),
+            Topic::Availability.retained(),
+        ),
+    );
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let password = password(config.password_file.as_deref(), credentials.as_deref())?;
+    match (&config.username, password) {
+        (Some(username), Some(password)) => {
+            options.set_credentials(username, password.text);
+        }
+        (Some(username), None) => {
+            options.set_credentials(username, "");
+        }
+        (None, Some(password)) => return Err(MqttError::PasswordWithoutUsername { key: password.key }),
+        (None, None) => {}
+    }
+    if broker.tls {
+        let connector = tls(config)?;
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::NativeConnector(connector)));
+    }
+    Ok(options)
+}
+
+#[derive(Debug, PartialEq)]
+struct Password {
+    /// Where it was configured.
+    key: &'static str,
+    text: String,
+}
+
+/// The password in `file`, else in systemd's `credentials` folder, without the line's end.
+fn password(file: Option<&Path>, credentials: Option<&OsStr>) -> Result<Option<Password>, MqttError> {
+    let (key, path) = match (file, credentials) {
+        (Some(file), _) => ("mqtt.password_file", file.to_owned()),
+        (None, Some(folder)) => {
+            let path = Path::new(folder).join(CREDENTIAL);
+            if !path.exists() {
+                return Ok(None);
+            }
+            ("credential mqtt-password", path)
+        }
+        (None, None) => return Ok(None),
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Password { key, text: text.trim_end_matches(['\r', '\n']).to_owned() })),
+        Err(source) => Err(MqttError::Read { key, path, source }),
+    }
+}
+
+/// TLS 1.2 or newer. A configured authority replaces the system's: the broker is then trusted for
+/// this one's sake and no other's.
+fn tls(config: &config::Mqtt) -> Result<TlsConnector, MqttError> {
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if let Some(path) = &config.ca_file {
+        let key = "mqtt.ca_file";
+        let authorities = Certificate::stack_from_pem(&read(key, path)?)
+            .map_err(|source| MqttError::Certificate { key, path: path.clone(), source })?;
+        if authorities.is_empty() {
+            return Err(MqttError::NoCertificate { key, path: path.clone() });
+        }
+        builder.disable_built_in_roots(true);
+        for authority in authorities {
+            builder.add_root_certificate(authority);
+        }
+    }
+    if let Some((cert, key)) = &config.client_cert {
+        let chain = read("mqtt.client_cert_file", cert)?;
+        let private = read("mqtt.client_key_file", key)?;
+        let identity = Identity::from_pkcs8(&chain, &private).map_err(|source| MqttError::Identity {
+            cert: cert.clone(),
+            key: key.clone(),
+            source,
+        })?;
+        builder.identity(identity);
+    }
+    builder.build().map_err(MqttError::Tls)
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, MqttError> {
+    std::fs::read(path).map_err(|source| MqttError::Read { key, path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_file_goes_before_the_credential() {
+        let folder = tempfile::tempdir().expect("folder");
+        let credentials = Some(folder.path().as_os_str());
+        assert_eq!(password(None, credentials).expect("no credential"), None);
+
+        std::fs::write(folder.path().join(CREDENTIAL), "of systemd\n").expect("written");
+        let found = password(None, credentials).expect("readable").expect("there");
+        assert_eq!((found.key, found.text.as_str()), ("credential mqtt-password", "of systemd"));
+
+        let file = folder.path().join("file");
+        std::fs::write(&file, " of the file \r\n").expect("written");
+        let found = password(Some(&file), credentials).expect("readable").expect("there");
+        assert_eq!((found.key, found.text.as_str()), ("mqtt.password_file", " of the file "));
+    }
+}
