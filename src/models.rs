@@ -45,6 +45,11 @@ pub fn pipeline(config: &config::Config) -> Result<Pipeline, ModelError> {
     Ok(Pipeline::new(detector, classifier, &config.smoothing, config.classifier.min_confidence))
 }
 
+/// A model alone, to time it.
+pub fn bare(name: &Path) -> Result<Box<dyn Engine>, ModelError> {
+    engine(&assets::model(name)?)
+}
+
 fn engine(path: &Path) -> Result<Box<dyn Engine>, ModelError> {
     let runtime = Runtime::open(&assets::runtime()?)?;
     Ok(Box::new(LiteRt::load(runtime, path)?))

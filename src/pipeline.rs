@@ -132,7 +132,8 @@ impl Pipeline {
     }
 
     fn observe(&mut self, frame: &Frame, faces: Vec<Face>, now: Instant) -> Observation {
-        let (state, confidence) = faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
+        let (state, confidence) =
+            faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
         if state != self.state || self.since.is_none() {
             self.state = state;
             self.since = Some(now);

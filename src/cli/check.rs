@@ -19,7 +19,9 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     println!("camera      {}", config.camera.source);
     println!("display     {:?}", config.display.driver);
     match &config.mqtt.broker {
-        Some(broker) => println!("broker      {}:{}, topics below {}", broker.host, broker.port, config.mqtt.base_topic),
+        Some(broker) => {
+            println!("broker      {}:{}, topics below {}", broker.host, broker.port, config.mqtt.base_topic)
+        }
         None => println!("broker      off"),
     }
     Ok(Status::Done)

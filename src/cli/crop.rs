@@ -7,8 +7,8 @@ use image::{GrayImage, RgbImage};
 
 use crate::cli::{ModelArg, Status, photos};
 use crate::config::Config;
-use crate::pipeline::Pipeline;
 use crate::models;
+use crate::pipeline::Pipeline;
 
 #[derive(Debug, clap::Args)]
 pub struct CropArgs {

@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use crate::cli::{ModelArg, Status, eval_boxes};
 use crate::classify::Classifier;
+use crate::cli::{ModelArg, Status, eval_boxes};
 use crate::config::Config;
 use crate::emotion::Emotion;
 use crate::eval::fer2013::{self, Sample};
@@ -70,7 +70,10 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     }
     let mut classifier = models::classifier(&config.classifier)?;
     if args.data.is_dir() {
-        bail!("{} is a folder: give FER2013's CSV, or --boxes to measure the face detector", args.data.display());
+        bail!(
+            "{} is a folder: give FER2013's CSV, or --boxes to measure the face detector",
+            args.data.display()
+        );
     }
     let started = Instant::now();
     let samples = fer2013::read(&args.data, args.split.as_deref(), args.votes.as_deref())?;

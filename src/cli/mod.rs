@@ -4,11 +4,11 @@ mod bench;
 mod check;
 mod classify;
 mod crop;
-mod devices;
+// mod devices;
 mod eval;
 mod eval_boxes;
 mod photos;
-mod run;
+// mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,11 +39,11 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the daemon in the foreground until SIGTERM or Ctrl-C
-    Run(run::RunArgs),
+    // Run(run::RunArgs),
     /// Validates the configuration, the models and the runtime
     Check,
     /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
-    Devices(devices::DevicesArgs),
+    // Devices(devices::DevicesArgs),
     /// Tells the emotion of the faces in photos
     Classify(classify::ClassifyArgs),
     /// Measures the emotion model, or with --boxes the face detector, on labelled data
@@ -73,9 +73,9 @@ impl From<Status> for ExitCode {
 impl Status {
     /// The status that an error ends the program with.
     pub fn of(error: &anyhow::Error) -> Self {
-        let misconfigured = error.chain().any(|cause| {
-            cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>()
-        });
+        let misconfigured = error
+            .chain()
+            .any(|cause| cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>());
         if misconfigured { Self::Misconfigured } else { Self::Failed }
     }
 }
@@ -94,13 +94,15 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         .filter_level(config.log.level)
         .parse_env("EMOTIOND_LOG")
         // journald adds the time itself.
-        .format_timestamp(std::env::var_os("JOURNAL_STREAM").is_none().then_some(env_logger::TimestampPrecision::Millis))
+        .format_timestamp(
+            std::env::var_os("JOURNAL_STREAM").is_none().then_some(env_logger::TimestampPrecision::Millis),
+        )
         .format_target(false)
         .init();
     match args.command {
-        Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
+        // Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
         Command::Check => check::run(&config),
-        Command::Devices(devices) => devices::run(&devices, &config),
+        // Command::Devices(devices) => devices::run(&devices, &config),
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),

@@ -13,7 +13,7 @@ const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff
 
 /// Reads a photo as a frame.
 pub fn read(path: &Path) -> Result<Frame, PhotoError> {
-    Ok(photo::read(path)?.into_frame(Instant::now(), 0))
+    Ok(photo::to_frame(photo::read(path)?, Instant::now(), 0))
 }
 
 /// The photos that `paths` name, folders replaced by the photos below them, sorted.
@@ -32,9 +32,8 @@ pub fn list(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 /// Folders that are links are left out, so that a loop of links ends.
 fn list_folder(folder: &Path, photos: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let failed = || format!("unable to read folder {}", folder.display());
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(failed)?;
+    let mut entries =
+        std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).with_context(failed)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();

@@ -129,6 +129,15 @@ pub fn start(
     Ok(Some((Mqtt(shared), thread)))
 }
 
+/// Reads what [`start`] would read.
+///
+/// # Errors
+/// As [`start`]; an absent broker is no error.
+pub fn check(config: &config::Mqtt) -> Result<(), MqttError> {
+    let Some(broker) = &config.broker else { return Ok(()) };
+    connect::options(config, broker, &Topics::new(&config.base_topic)).map(drop)
+}
+
 impl Mqtt {
     /// Whether the camera delivers; `offline` until it is said.
     pub fn set_camera(&self, online: bool) {
