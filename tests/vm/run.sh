@@ -1,11 +1,11 @@
 #!/bin/bash
-# Runs emotiond on a real Linux kernel with a camera and a panel that are not there: a Debian kernel
-# in QEMU (software emulation suffices), `vivid` as the camera, an SSD1306 that `vm-panel` plays over
-# USB/IP as the panel. What is done and checked inside is in guest/scenario.sh.
+# Runs emotiond on a real Linux kernel with cameras and a panel that are not there: a Debian kernel in
+# QEMU (software emulation), `vivid` as two cameras, a webcam and an SSD1306 that `vm-usb` plays over
+# USB/IP. What is done and checked inside is in guest/scenario.sh.
 #
-#   cargo build --bin emotiond --example vm-panel && tests/vm/run.sh target/debug
+#   cargo build --bin emotiond --example vm-usb && tests/vm/run.sh target/debug
 #
-#   tests/vm/run.sh FOLDER     FOLDER holds emotiond and examples/vm-panel
+#   tests/vm/run.sh FOLDER     FOLDER holds emotiond and examples/vm-usb
 #
 # Needs what `scripts/prepare.sh test-all` installs. The kernel package is downloaded once and kept in
 # ${EMOTIOND_CACHE:-~/.cache/emotiond}/vm. Prints the guest's console, which is also left in
@@ -20,7 +20,7 @@ work=$binaries/vm-test
 initramfs=$work/initramfs
 # The whole run; about a third of it is used on two cores of 2023.
 limit_s=400
-modules=(vivid i2c-dev i2c-tiny-usb vhci-hcd)
+modules=(vivid uvcvideo i2c-dev i2c-tiny-usb vhci-hcd)
 
 log() { echo "vm-test: $*" >&2; }
 
@@ -45,7 +45,8 @@ fetch_kernel() {
 # unpack_kernel DEB: prints a folder with vmlinuz and the modules that the test loads.
 unpack_kernel() {
     local target part version module path
-    target=$cache/$(basename "$1" .deb)
+    # Another list of modules is another folder.
+    target=$cache/$(basename "$1" .deb).$(echo "${modules[@]}" | cksum | cut -d' ' -f1)
     if ! [ -d "$target" ]; then
         part=$(mktemp -d "$cache/.unpack.XXXXXX")
         dpkg-deb --fsys-tarfile "$1" | tar -x -C "$part" --wildcards './boot/vmlinuz-*' './lib/modules/*'
@@ -76,10 +77,22 @@ install_program() {
     done
 }
 
-# clip FILTER FILE: one frame of 720x576 YUYV from the portrait.
-clip() {
-    ffmpeg -nostdin -loglevel error -y -i "$root/third_party/portrait.png" -vf "$1" \
-        -frames:v 1 -pix_fmt yuyv422 -f rawvideo "$2"
+# picture NAME FILTER OPTION...: a frame of the portrait in the guest's /root.
+picture() {
+    ffmpeg -nostdin -loglevel error -y -i "$root/third_party/portrait.png" -vf "$2" -frames:v 1 \
+        "${@:3}" "$initramfs/root/$1"
+}
+
+pictures() {
+    local format wide='scale=576:576,pad=720:576:72:0:gray' webcam="scale=240:240,pad=320:240:40:0:gray"
+    # For vivid's output, which is a PAL signal.
+    picture face.rgb "$wide" -pix_fmt rgb24 -f rawvideo
+    picture empty.rgb 'scale=720:576,drawbox=t=fill:color=gray' -pix_fmt rgb24 -f rawvideo
+    # For the webcam, by V4L2's names of the formats.
+    for format in YUYV=yuyv422 UYVY=uyvy422 NV12=nv12 GREY=gray BGR3=bgr24; do
+        picture "face.${format%=*}" "$webcam" -pix_fmt "${format#*=}" -f rawvideo
+    done
+    picture face.MJPG "$webcam" -pix_fmt yuvj422p -c:v mjpeg -q:v 2 -f image2
 }
 
 build_initramfs() {
@@ -94,12 +107,11 @@ build_initramfs() {
         install_program "$(PATH=$PATH:/usr/sbin command -v $program)" "/usr/bin/$program"
     done
     install_program "$binaries/emotiond" /usr/bin/emotiond
-    install_program "$binaries/examples/vm-panel" /usr/bin/vm-panel
+    install_program "$binaries/examples/vm-usb" /usr/bin/vm-usb
     install_program "$root/third_party/$(uname -m)/libLiteRt.so" /usr/lib/emotiond/libLiteRt.so
     find "$root/models" -maxdepth 2 \( -path '*/detectors/*' -o -name 'emotion.*' \) -type f \
         -exec cp -t "$initramfs/usr/lib/emotiond/models" {} +
-    clip 'scale=576:576,pad=720:576:72:0:gray' "$initramfs/root/face.yuv"
-    clip 'scale=720:576,drawbox=t=fill:color=gray' "$initramfs/root/empty.yuv"
+    pictures
     (cd "$initramfs" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) >"$initramfs.cpio"
 }
 

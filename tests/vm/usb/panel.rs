@@ -1,22 +1,18 @@
 //! The USB-to-I2C adapter `i2c-tiny-usb` (protocol: Linux `drivers/i2c/busses/i2c-tiny-usb.c`) with
 //! an SSD1306 at 0x3c as the only thing on its bus.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::ssd1306_model::Ssd1306;
-use crate::usbip::{ControlDevice, Setup};
+use crate::usbip::{Device, Setup};
 
 pub const WIDTH: usize = 128;
 pub const HEIGHT: usize = 64;
+
 const PANEL_ADDRESS: u16 = 0x3c;
 
-const STANDARD_DEVICE_TO_HOST: u8 = 0x80;
-const STANDARD_HOST_TO_DEVICE: u8 = 0x00;
 const VENDOR_INTERFACE_IN: u8 = 0xc1;
 const VENDOR_INTERFACE_OUT: u8 = 0x41;
-
-const GET_DESCRIPTOR: u8 = 6;
-const SET_CONFIGURATION: u8 = 9;
 
 const CMD_GET_FUNC: u8 = 1;
 const CMD_SET_DELAY: u8 = 2;
@@ -51,10 +47,15 @@ impl Panel {
 
     /// What a viewer sees: 64 lines of 128 `#` (lit) and `.`.
     pub fn seen(&self) -> String {
-        let row = |y| (0..WIDTH).map(move |x| self.0.as_ref().is_some_and(|chip| chip.lit(x, y)));
-        let line = |y| row(y).map(|lit| if lit { '#' } else { '.' }).chain(['\n']).collect::<String>();
+        let lit = |x, y| self.0.as_ref().is_some_and(|chip| chip.lit(x, y));
+        let line =
+            |y| (0..WIDTH).map(|x| if lit(x, y) { '#' } else { '.' }).chain(['\n']).collect::<String>();
         (0..HEIGHT).map(line).collect()
     }
+}
+
+pub fn lock(panel: &Mutex<Panel>) -> MutexGuard<'_, Panel> {
+    panel.lock().expect("no thread panics with the panel in hand")
 }
 
 pub struct Adapter {
@@ -68,7 +69,7 @@ impl Adapter {
     }
 
     fn transfer(&mut self, setup: &Setup, data: &[u8]) -> Vec<u8> {
-        let mut panel = self.panel.lock().expect("no thread panics with the panel in hand");
+        let mut panel = lock(&self.panel);
         let Some(chip) = panel.0.as_mut().filter(|_| setup.index == PANEL_ADDRESS) else {
             self.status = STATUS_ADDRESS_NAK;
             return vec![0; usize::from(setup.length)];
@@ -82,15 +83,13 @@ impl Adapter {
     }
 }
 
-impl ControlDevice for Adapter {
+impl Device for Adapter {
+    fn descriptors(&self) -> (&[u8], &[u8]) {
+        (&DEVICE_DESCRIPTOR, &CONFIGURATION_DESCRIPTOR)
+    }
+
     fn control(&mut self, setup: &Setup, data: &[u8]) -> Option<Vec<u8>> {
         match (setup.request_type, setup.request) {
-            (STANDARD_DEVICE_TO_HOST, GET_DESCRIPTOR) => match setup.value >> 8 {
-                1 => Some(DEVICE_DESCRIPTOR.to_vec()),
-                2 => Some(CONFIGURATION_DESCRIPTOR.to_vec()),
-                _ => None,
-            },
-            (STANDARD_HOST_TO_DEVICE, SET_CONFIGURATION) => Some(Vec::new()),
             (VENDOR_INTERFACE_IN, CMD_GET_FUNC) => Some(FUNCTIONALITY.to_le_bytes().to_vec()),
             (VENDOR_INTERFACE_OUT, CMD_SET_DELAY) => Some(Vec::new()),
             (VENDOR_INTERFACE_IN, CMD_GET_STATUS) => Some(vec![self.status]),
