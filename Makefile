@@ -29,8 +29,8 @@ training-test: ## the training toolkit's own tests, in a virtual environment
 
 vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
-	$(CARGO) build --release --locked
-	tests/vm/run.sh
+	$(CARGO) build --release --locked --bin emotiond --example vm-usb
+	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --check
