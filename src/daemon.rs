@@ -123,6 +123,7 @@ impl Daemon {
             sinks: Sinks { mqtt: self.mqtt.clone(), views: views.clone() },
             shared: Arc::clone(&self.pipeline),
             shutdown: self.shutdown.clone(),
+            last: Instant::now(),
         };
         self.spawn("pipeline", move || worker.run())?;
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Smoothing;
 use crate::display::{BrokerMark, CameraMark, View};
@@ -96,6 +98,9 @@ pub struct PipelineThread {
     pub sinks: Sinks,
     pub shared: Arc<Shared>,
     pub shutdown: Shutdown,
+    /// When the newest frame was taken, on the frames' clock: a replay that runs flat out is ahead
+    /// of time.
+    pub last: Instant,
 }
 
 impl PipelineThread {
@@ -115,7 +120,7 @@ impl PipelineThread {
                     if seen.take().is_some() {
                         self.pipeline.reset();
                     }
-                    let report = self.reporter.nothing(Moment::now());
+                    let report = self.reporter.nothing(self.moment());
                     self.tell(report);
                     self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
                 }
@@ -133,7 +138,9 @@ impl PipelineThread {
                 // A replay that is faster than time has captured its frames in the future.
                 let latency = Instant::now().saturating_duration_since(frame.captured);
                 lock(&self.shared.meter).add(latency);
-                let report = self.reporter.observe(&observation, Moment::now());
+                let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
+                self.last = frame.captured;
+                let report = self.reporter.observe(&observation, moment);
                 self.tell(report);
                 Some(observation)
             }
@@ -160,7 +167,7 @@ impl PipelineThread {
             return;
         }
         let online = camera == CameraState::Streaming;
-        let event = self.reporter.camera(online, Moment::now());
+        let event = self.reporter.camera(online, self.moment());
         if let Some(mqtt) = &self.sinks.mqtt {
             mqtt.set_camera(online);
             // Switching off is no loss, and the end of a replay is none either.
@@ -168,6 +175,11 @@ impl PipelineThread {
                 mqtt.event(&event);
             }
         }
+    }
+
+    /// Now, but never before the newest frame.
+    fn moment(&self) -> Moment {
+        Moment { instant: Instant::now().max(self.last), wall: Timestamp::now() }
     }
 
     fn view(&self, seen: Option<&Observation>, camera: CameraState) -> View {
