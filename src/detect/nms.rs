@@ -1,6 +1,7 @@
 //! One face of many overlapping candidates: MediaPipe's weighted `NonMaxSuppressionCalculator`.
 
 use super::boxes::Candidate;
+use crate::emotion::Detection;
 use crate::frame::Rect;
 
 /// Replaces each group of candidates that overlap its most certain one by more than `iou` by their
@@ -20,6 +21,18 @@ pub fn weighted(mut candidates: Vec<Candidate>, iou: f32) -> Vec<Candidate> {
         faces.push(average(&group, best.score));
     }
     faces
+}
+
+/// Drops every face that overlaps a more certain one by more than `iou`; the most certain comes first.
+pub fn strongest(mut faces: Vec<Detection>, iou: f32) -> Vec<Detection> {
+    faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::with_capacity(faces.len());
+    for face in faces {
+        if kept.iter().all(|other| other.bounds.iou(&face.bounds) <= iou) {
+            kept.push(face);
+        }
+    }
+    kept
 }
 
 fn rect(candidate: &Candidate) -> Rect {
