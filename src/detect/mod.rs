@@ -92,8 +92,8 @@ impl FaceDetector {
         if faces.is_empty() {
             faces = self.look_from_afar(photo)?;
         }
-        faces.extend(self.look_at_tiles(photo)?);
-        let mut faces = nms::strongest(faces, self.model.iou);
+        let more = self.look_at_tiles(photo)?;
+        nms::add_apart(&mut faces, more, self.model.iou);
         faces.truncate(self.settings.max_faces);
         Ok(faces)
     }
