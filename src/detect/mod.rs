@@ -22,7 +22,7 @@ const ZOOM_OUT: [f32; 2] = [1.5, 2.5];
 
 /// Size of faces that are believed in such a look, in units of the photo's shorter side. It is about
 /// faces that fill the photo; smaller ones were large enough in the first look.
-const FILLING: RangeInclusive<f32> = 0.4..=1.2;
+const FILLING: RangeInclusive<f32> = 0.4..=1.4;
 
 /// Side of the tiles in which a photo's small faces are looked for, in units of its longer side.
 const TILE: f32 = 0.6;
@@ -152,5 +152,71 @@ fn to_frame(candidate: &Candidate, region: Region) -> Detection {
         bounds: Rect { x: corner.x, y: corner.y, width: width * region.side, height: height * region.side },
         score: candidate.score,
         landmarks: Landmarks { right_eye, left_eye, nose, mouth, right_ear, left_ear },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::sidecar::AnchorLayer;
+
+    fn floats(values: &Value) -> Vec<f32> {
+        values
+            .as_array()
+            .expect("numbers")
+            .iter()
+            .map(|value| value.as_f64().expect("number") as f32)
+            .collect()
+    }
+
+    /// From the nets' raw answers to the faces that MediaPipe makes of them (`tests/data/blazeface.py`).
+    #[test]
+    fn raw_answers_become_mediapipes_faces() {
+        let short = vec![AnchorLayer { stride: 8, per_cell: 2 }, AnchorLayer { stride: 16, per_cell: 6 }];
+        let full = vec![AnchorLayer { stride: 4, per_cell: 1 }];
+        let cases: Value =
+            serde_json::from_str(include_str!("../../tests/data/blazeface.json")).expect("JSON");
+        for case in cases.as_array().expect("cases") {
+            let (layers, side) =
+                if case["detector"] == "face-short-range" { (&short, 128) } else { (&full, 192) };
+            let anchors = boxes::anchors(layers, side, side);
+            let mut values = vec![0.0; anchors.len() * boxes::VALUES];
+            let mut scores = vec![f32::NEG_INFINITY; anchors.len()];
+            for candidate in case["candidates"].as_array().expect("candidates") {
+                let anchor = candidate["anchor"].as_u64().expect("index") as usize;
+                scores[anchor] = candidate["logit"].as_f64().expect("number") as f32;
+                values[anchor * boxes::VALUES..][..boxes::VALUES]
+                    .copy_from_slice(&floats(&candidate["values"]));
+            }
+            let bytes =
+                |values: &[f32]| values.iter().flat_map(|value| value.to_ne_bytes()).collect::<Vec<u8>>();
+            let min_score = case["min_score"].as_f64().expect("number") as f32;
+            let candidates =
+                boxes::decode(&bytes(&values), &bytes(&scores), &anchors, (side, side), min_score);
+            let region = match case["picture"].as_str() {
+                Some("pair") => Region { x: 0.0, y: -256.0, side: 1024.0 },
+                _ => Region { x: 0.0, y: 0.0, side: 512.0 },
+            };
+            let faces = nms::weighted(candidates, 0.3);
+            let expected = case["faces"].as_array().expect("faces");
+            assert_eq!(faces.len(), expected.len(), "{case}");
+            for (face, expected) in faces.iter().map(|face| to_frame(face, region)).zip(expected) {
+                let Rect { x, y, width, height } = face.bounds;
+                let own = [face.score * 100.0, x, y, width, height];
+                let score = 100.0 * expected["score"].as_f64().expect("number") as f32;
+                let theirs = [vec![score], floats(&expected["box"])].concat();
+                for (own, theirs) in own.iter().zip(theirs) {
+                    assert!((own - theirs).abs() < 0.05, "{face:?} {expected}");
+                }
+                let eye = floats(&expected["points"][0]);
+                let own = face.landmarks.right_eye;
+                assert!(
+                    (own.x - eye[0]).abs() < 0.05 && (own.y - eye[1]).abs() < 0.05,
+                    "{face:?} {expected}"
+                );
+            }
+        }
     }
 }
