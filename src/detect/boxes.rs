@@ -58,8 +58,7 @@ pub fn decode(
     let mut candidates = Vec::new();
     for ((anchor, score), values) in anchors.iter().zip(scores).zip(boxes.chunks_exact(VALUES)) {
         let logit = f32::from_ne_bytes(*score);
-        // A NaN is no face.
-        if !(logit >= min_logit) {
+        if logit.is_nan() || logit < min_logit {
             continue;
         }
         let value = |index: usize| f32::from_ne_bytes(values[index]);
