@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use embedded_graphics::geometry::Point;
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 use emotiond::config::{Config, Display, DisplayDriver, DisplaySize};
-use emotiond::display::panel::{Panel, REFRESH};
+use emotiond::display::panel::{CHECK, Panel, REFRESH};
 use emotiond::display::picture::{Picture, WIDTH};
 use emotiond::display::policy::{Policy, SHIFTS, Showing};
 use emotiond::display::{self, BrokerMark, CameraMark, Status, View, preview, screen};
@@ -306,6 +306,21 @@ fn a_panel_that_lost_its_power_unnoticed_comes_back() {
     assert_ne!(bus.seen(), pixels(&picture));
     panel.show(Some(&picture), now + REFRESH).expect("shown");
     assert_eq!(bus.seen(), pixels(&picture));
+}
+
+#[test]
+fn a_panel_that_went_away_is_missed_though_nothing_changes() {
+    let (size, now) = (DisplaySize::W128H64, Instant::now());
+    let picture = upright(&happy(), size);
+    for shown in [Some(&picture), None] {
+        let bus = Bus::new(64);
+        let mut panel = open(&bus, &config(size));
+        panel.show(shown, now).expect("shown");
+        bus.0.borrow_mut().address = 0x3d;
+        panel.show(shown, now).expect("not asked yet");
+        let missed = panel.show(shown, now + CHECK);
+        assert_eq!(missed, Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address)));
+    }
 }
 
 #[test]

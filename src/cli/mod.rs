@@ -4,11 +4,11 @@ mod bench;
 mod check;
 mod classify;
 mod crop;
-// mod devices;
+mod devices;
 mod eval;
 mod eval_boxes;
 mod photos;
-// mod run;
+mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,11 +39,11 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the daemon in the foreground until SIGTERM or Ctrl-C
-    // Run(run::RunArgs),
+    Run(run::RunArgs),
     /// Validates the configuration, the models and the runtime
     Check,
     /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
-    // Devices(devices::DevicesArgs),
+    Devices(devices::DevicesArgs),
     /// Tells the emotion of the faces in photos
     Classify(classify::ClassifyArgs),
     /// Measures the emotion model, or with --boxes the face detector, on labelled data
@@ -100,9 +100,9 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         .format_target(false)
         .init();
     match args.command {
-        // Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
+        Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
         Command::Check => check::run(&config),
-        // Command::Devices(devices) => devices::run(&devices, &config),
+        Command::Devices(devices) => devices::run(&devices, &config),
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),

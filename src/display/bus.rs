@@ -25,7 +25,7 @@ pub enum DisplayError {
     NoBus { remedy: &'static str },
     #[error("unable to find a display: no I2C bus is known to be the user's, only {} (set display.bus)", .others.join(", "))]
     NoUserBus { others: Vec<String> },
-    #[error("unable to open {}: {source} ({remedy})", bus.display())]
+    #[error("unable to open {}: {} ({remedy})", bus.display(), plain(source))]
     Open { bus: PathBuf, source: io::Error, remedy: &'static str },
     #[error(
         "unable to find a display: nothing answers at address {address:#04x} on {} (check the wiring: GND, VCC, SCL, SDA; address 0x3c or 0x3d)",
@@ -60,6 +60,15 @@ impl DisplayError {
         } else {
             Self::Bus { bus: bus.to_owned(), address, source }
         }
+    }
+}
+
+/// The two causes that have a remedy in plain words, without the system's number.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => "no such bus".to_owned(),
+        _ => error.to_string(),
     }
 }
 

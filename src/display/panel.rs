@@ -18,6 +18,10 @@ use crate::config;
 /// answers as before: so often it is set up and drawn anew. Nobody sees that on one that kept its power.
 pub const REFRESH: Duration = Duration::from_secs(60);
 
+/// How often a panel is asked whether it is still there. While its bus is held open, the kernel cannot
+/// finish taking away an adapter that was unplugged, nor see to what else happens on the USB hub.
+pub const CHECK: Duration = Duration::from_secs(1);
+
 /// Bytes on the bus, addresses and control bytes included, that open a window: two commands.
 const WINDOW_COST: usize = 2 * 5;
 
@@ -36,19 +40,16 @@ pub struct Panel<B: I2c> {
     contrast: u8,
     contents: Contents,
     refreshed: Option<Instant>,
+    checked: Option<Instant>,
 }
 
 impl<B: I2c> Panel<B> {
     /// Finds out whether something answers at the configured address. Nothing is written.
     ///
-    /// One byte is read, which an SSD1306 answers with its status (8.1.5.1, 9.2) and which changes
-    /// nothing in it. `i2cdetect` sends an empty write instead, which several adapters refuse (those
-    /// with the kernel's quirk `I2C_AQ_NO_ZERO_LEN`, and most of those on USB).
-    ///
     /// # Errors
     /// The bus's.
     pub fn open(mut bus: B, config: &config::Display) -> Result<Self, B::Error> {
-        bus.read(config.address, &mut [0])?;
+        answers(&mut bus, config.address)?;
         Ok(Self {
             bus: Noting { bus, error: None },
             address: config.address,
@@ -56,6 +57,7 @@ impl<B: I2c> Panel<B> {
             contrast: config.contrast,
             contents: Contents::Unknown,
             refreshed: None,
+            checked: None,
         })
     }
 
@@ -74,6 +76,10 @@ impl<B: I2c> Panel<B> {
                 Contents::Unknown
             }
         };
+        if self.checked.is_none_or(|last| now.duration_since(last) >= CHECK) {
+            answers(&mut self.bus.bus, self.address)?;
+            self.checked = Some(now);
+        }
         self.contents = match (picture, contents) {
             (None, Contents::Off) => Contents::Off,
             (None, _) => {
@@ -135,6 +141,15 @@ impl<B: I2c> Panel<B> {
         let sent = action(&mut interface);
         sent.map_err(|_| self.bus.error.take().expect("the interface fails only when its bus does"))
     }
+}
+
+/// Fails when nothing answers at the address.
+///
+/// One byte is read, which an SSD1306 answers with its status (8.1.5.1, 9.2) and which changes
+/// nothing in it. `i2cdetect` sends an empty write instead, which several adapters refuse (those
+/// with the kernel's quirk `I2C_AQ_NO_ZERO_LEN`, and most of those on USB).
+fn answers<B: I2c>(bus: &mut B, address: u8) -> Result<(), B::Error> {
+    bus.read(address, &mut [0])
 }
 
 /// A rectangle of the panel's memory: columns and pages, the ends excluded.

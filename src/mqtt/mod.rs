@@ -1,6 +1,6 @@
 //! Publishing over MQTT 3.1.1, and the commands that come in.
 //!
-//! The daemon talks to a [`Mqtt`] handle, which only writes down what is to be published; the thread
+//! The daemon talks to a [`Mqtt`](crate::mqtt::Mqtt) handle, which only writes down what is to be published; the thread
 //! `mqtt` owns the connection and sends it. So nothing here waits for a broker, and what is retained
 //! is right again right after each connect, whatever happened in between.
 //!

@@ -28,7 +28,8 @@ pub enum JpegError {
 /// Decodes a JPEG of at most `max_pixels`; bytes after its end are ignored.
 ///
 /// Decoders, `zune-jpeg` in strict mode included, accept data that stop within the last rows or
-/// scan, so the end-of-image marker is looked for first.
+/// scan, so the end-of-image marker is looked for first. What is not noticed is a hole within a scan
+/// of a progressive picture that has that marker all the same.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     // Many webcams leave the tables out, as MJPEG in AVI does; the decoder supplies those of
     // ITU-T T.81, K.3.3, to what says that it comes from there.
