@@ -10,13 +10,23 @@ use serde::{Deserialize, Serialize};
 use crate::cli::photos;
 use crate::detect::FaceDetector;
 use crate::emotion::Detection;
-use crate::frame::Rect;
+use crate::engine::EngineError;
+use crate::frame::{Frame, Rect};
 
-/// A detection and a marked face are the same when they overlap by at least this much.
-const MIN_IOU: f32 = 0.4;
+/// A marked face is found when a detection overlaps it by at least this much.
+const FOUND_IOU: f32 = 0.4;
+
+/// A detection that overlaps every marked face by less is none of them. Between the two lie boxes
+/// drawn otherwise than the detector does.
+const NO_FACE_IOU: f32 = 0.3;
 
 /// Groups of faces by the height of their box, in pixels.
 const SIZES: [(f32, f32); 3] = [(64.0, f32::INFINITY), (32.0, 64.0), (0.0, 32.0)];
+
+type Detect = fn(&mut FaceDetector, &Frame) -> Result<Vec<Detection>, EngineError>;
+
+/// How a detector can be used: on a camera's frames, and on photos, with more looks.
+const MODES: [(&str, Detect); 2] = [("frame", FaceDetector::detect), ("photo", FaceDetector::detect_photo)];
 
 #[derive(Deserialize)]
 struct Row {
@@ -27,23 +37,31 @@ struct Row {
     height: f32,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Report {
     detector: String,
     photos: usize,
+    /// Photos without a face.
+    negatives: usize,
+    modes: Vec<Mode>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Mode {
+    mode: &'static str,
     /// Found and marked faces by size.
     found: Vec<Group>,
     detections: usize,
     /// Detections that are no marked face of any size.
     unmatched: usize,
-    /// Photos without a face, and the faces found in them all the same.
-    negatives: usize,
+    /// Faces found in photos without one.
     false_faces: usize,
     ms_per_photo: f64,
 }
 
 #[derive(Debug, Serialize)]
 struct Group {
+    /// Height of the marked box.
     pixels: String,
     found: usize,
     faces: usize,
@@ -57,32 +75,25 @@ pub fn run(
     negatives: Option<&Path>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let marked = read_boxes(csv)?;
     let folder = Some(images.join("images")).filter(|folder| folder.is_dir());
     let folder = folder.as_deref().unwrap_or(images);
-    let mut report = Report { detector: detector.name(), photos: marked.len(), ..Report::default() };
-    let mut counts = [(0, 0); SIZES.len()];
-    let mut spent = 0.0;
-    for (image, boxes) in &marked {
-        let frame = photos::read(&folder.join(image))?;
-        let started = Instant::now();
-        let faces = detector.detect(&frame)?;
-        spent += started.elapsed().as_secs_f64();
-        report.detections += faces.len();
-        report.unmatched += count(&faces, boxes, &mut counts);
+    let mut marked = Vec::new();
+    for (image, boxes) in read_boxes(csv)? {
+        marked.push((photos::read(&folder.join(image))?, boxes));
     }
+    let mut without = Vec::new();
     if let Some(folder) = negatives {
         for path in photos::list(&[folder.to_owned()])? {
-            report.false_faces += detector.detect(&photos::read(&path)?)?.len();
-            report.negatives += 1;
+            without.push(photos::read(&path)?);
         }
     }
-    report.ms_per_photo = (spent * 1e6 / marked.len() as f64).round() / 1e3;
-    for ((least, most), (found, faces)) in SIZES.iter().zip(counts) {
-        let pixels =
-            if most.is_finite() { format!("{least} to {most}") } else { format!("{least} and more") };
-        report.found.push(Group { pixels, found, faces });
-    }
+    let modes = MODES
+        .iter()
+        .map(|(mode, detect)| {
+            Ok(Mode { mode, ..measure(&mut |frame| detect(detector, frame), &marked, &without)? })
+        })
+        .collect::<Result<_, EngineError>>()?;
+    let report = Report { detector: detector.name(), photos: marked.len(), negatives: without.len(), modes };
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -106,17 +117,45 @@ fn read_boxes(path: &Path) -> anyhow::Result<BTreeMap<String, Vec<Rect>>> {
     Ok(marked)
 }
 
-/// Adds to the counts of found and marked faces; answers how many detections are no marked face.
-fn count(faces: &[Detection], boxes: &[Rect], counts: &mut [(usize, usize); SIZES.len()]) -> usize {
+fn measure(
+    detect: &mut dyn FnMut(&Frame) -> Result<Vec<Detection>, EngineError>,
+    marked: &[(Frame, Vec<Rect>)],
+    without: &[Frame],
+) -> Result<Mode, EngineError> {
+    let mut mode = Mode::default();
+    let mut counts = [(0, 0); SIZES.len()];
+    let started = Instant::now();
+    for (frame, boxes) in marked {
+        let faces = detect(frame)?;
+        mode.detections += faces.len();
+        mode.unmatched += faces.iter().filter(|face| is_no_face(face, boxes)).count();
+        count(&faces, boxes, &mut counts);
+    }
+    mode.ms_per_photo = (started.elapsed().as_secs_f64() * 1e6 / marked.len() as f64).round() / 1e3;
+    for frame in without {
+        mode.false_faces += detect(frame)?.len();
+    }
+    for ((least, most), (found, faces)) in SIZES.iter().zip(counts) {
+        let pixels =
+            if most.is_finite() { format!("{least} to {most}") } else { format!("{least} and more") };
+        mode.found.push(Group { pixels, found, faces });
+    }
+    Ok(mode)
+}
+
+fn is_no_face(face: &Detection, boxes: &[Rect]) -> bool {
+    boxes.iter().all(|bounds| face.bounds.iou(bounds) < NO_FACE_IOU)
+}
+
+/// Adds to the counts of found and marked faces; each detection finds one face at most.
+fn count(faces: &[Detection], boxes: &[Rect], counts: &mut [(usize, usize); SIZES.len()]) {
     let mut taken = vec![false; boxes.len()];
-    let mut unmatched = 0;
     for face in faces {
-        let overlap = |index: &usize| face.bounds.iou(&boxes[*index]);
-        let overlapping: Vec<usize> = (0..boxes.len()).filter(|index| overlap(index) >= MIN_IOU).collect();
-        unmatched += usize::from(overlapping.is_empty());
-        let free = overlapping.into_iter().filter(|index| !taken[*index]);
-        if let Some(best) = free.max_by(|a, b| overlap(a).total_cmp(&overlap(b))) {
-            taken[best] = true;
+        let best = (0..boxes.len())
+            .filter(|index| !taken[*index])
+            .max_by(|a, b| face.bounds.iou(&boxes[*a]).total_cmp(&face.bounds.iou(&boxes[*b])));
+        if let Some(index) = best.filter(|index| face.bounds.iou(&boxes[*index]) >= FOUND_IOU) {
+            taken[index] = true;
         }
     }
     for (bounds, found) in boxes.iter().zip(taken) {
@@ -125,16 +164,41 @@ fn count(faces: &[Detection], boxes: &[Rect], counts: &mut [(usize, usize); SIZE
             counts[group].1 += 1;
         }
     }
-    unmatched
 }
 
 fn print(report: &Report) {
-    println!("{}: {} photos, {:.2} ms each", report.detector, report.photos, report.ms_per_photo);
-    for group in &report.found {
-        println!("faces of {:>11} px: {:>4} of {:>4} found", group.pixels, group.found, group.faces);
+    println!("{}: {} photos, {} without a face", report.detector, report.photos, report.negatives);
+    for mode in &report.modes {
+        println!("\nas a {}, {:.2} ms each", mode.mode, mode.ms_per_photo);
+        for group in &mode.found {
+            println!("faces of {:>11} px: {:>4} of {:>4} found", group.pixels, group.found, group.faces);
+        }
+        println!("{} of {} detections are no marked face", mode.unmatched, mode.detections);
+        if report.negatives > 0 {
+            println!("{} false faces in photos without a face", mode.false_faces);
+        }
     }
-    println!("{} of {} detections are no marked face", report.unmatched, report.detections);
-    if report.negatives > 0 {
-        println!("{} false faces in {} photos without a face", report.false_faces, report.negatives);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Landmarks;
+
+    #[test]
+    fn a_face_is_found_once() {
+        let face = |x| Detection {
+            bounds: Rect { x, y: 0.0, width: 100.0, height: 100.0 },
+            score: 0.9,
+            landmarks: Landmarks::default(),
+        };
+        let marked = |x, height| Rect { x, y: 0.0, width: 100.0, height };
+        let boxes = [marked(0.0, 100.0), marked(500.0, 50.0), marked(900.0, 20.0)];
+        let faces = [face(0.0), face(10.0), face(500.0), face(700.0)];
+        let mut counts = Default::default();
+        count(&faces, &boxes, &mut counts);
+        assert_eq!(counts, [(1, 1), (1, 1), (0, 1)]);
+        let none: Vec<bool> = faces.iter().map(|face| is_no_face(face, &boxes)).collect();
+        assert_eq!(none, [false, false, false, true]);
     }
 }

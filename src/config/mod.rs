@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::emotion::Emotion;
 
 /// Name of the face detector that is used when none is configured.
-pub const DEFAULT_DETECTOR: &str = "face-short-range";
+pub const DEFAULT_DETECTOR: &str = "face-full-range";
 /// Name of the emotion model that is used when none is configured.
 pub const DEFAULT_CLASSIFIER: &str = "emotion";
 

@@ -1,5 +1,9 @@
 //! From a frame to the net's square input: a square region of the frame, bilinear, black beyond the
-//! frame (MediaPipe's `ImageToTensorCalculator` with `keep_aspect_ratio` and `BORDER_ZERO`).
+//! frame. Positions and border are those of MediaPipe 0.10.21's `ImageToTensorCalculator` on the CPU
+//! (`image_to_tensor_converter_opencv.cc`, `keep_aspect_ratio`, `BORDER_ZERO`), on which the nets were
+//! made: output pixel i takes the frame's pixel `start + i * step`. The nets want just that: centres
+//! aligned (half a pixel's shift) double the short-range net's false faces in photos without any, and
+//! averaging when shrinking quadruples them.
 
 use crate::frame::{Frame, PixelFormat};
 
@@ -23,95 +27,123 @@ impl Region {
         let more = self.side * (factor - 1.0) / 2.0;
         Self { x: self.x - more, y: self.y - more, side: self.side * factor }
     }
+
+    /// Squares of `part` of the frame's longer side that together cover the frame.
+    pub fn tiles(frame: &Frame, part: f32) -> impl Iterator<Item = Self> {
+        let side = frame.width.max(frame.height) as f32 * part;
+        let columns = starts(frame.width as f32, side);
+        starts(frame.height as f32, side).flat_map(move |y| columns.clone().map(move |x| Self { x, y, side }))
+    }
 }
 
-/// Where an output column or row comes from.
+/// Where tiles of `side` start that cover `length`: evenly, overlapping by at least a quarter; one in
+/// the middle where it covers all.
+fn starts(length: f32, side: f32) -> impl Iterator<Item = f32> + Clone {
+    const STEP: f32 = 0.75;
+    let rest = length - side;
+    let steps = (rest / (STEP * side)).ceil().max(0.0);
+    (0..=steps as u32).map(move |i| if steps == 0.0 { rest / 2.0 } else { rest * i as f32 / steps })
+}
+
+/// One in the fixed-point arithmetic of weights.
+const ONE: u32 = 256;
+
+/// The two pixels between which an output column or row lies, and their shares in 1/[`ONE`]; a pixel
+/// beyond the frame has no share, so what is left of the sum is black.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Tap {
-    /// The two nearest pixels; both the same at an edge.
     near: usize,
     far: usize,
-    /// Weight of the far one, in 1/256.
-    weight: u32,
+    shares: [u32; 2],
+}
+
+impl Tap {
+    /// For a position in a row or column of `length` pixels; pixel i is at i.
+    fn new(position: f32, length: u32) -> Self {
+        let near = position.floor();
+        let share = ((position - near) * ONE as f32).round() as u32;
+        let inside = |index: f32| (0.0..length as f32).contains(&index);
+        let index = |index: f32| if inside(index) { index as usize } else { 0 };
+        Self {
+            near: index(near),
+            far: index(near + 1.0),
+            shares: [if inside(near) { ONE - share } else { 0 }, if inside(near + 1.0) { share } else { 0 }],
+        }
+    }
+
+    fn is_outside(&self) -> bool {
+        self.shares == [0, 0]
+    }
 }
 
 /// Fills input tensors of one size.
 pub struct Letterbox {
     width: u32,
     height: u32,
-    /// The tensor's bytes for a channel value in 1/256 steps would be too many; a value's float.
-    levels: Vec<f32>,
-    pad: f32,
-    columns: Vec<Option<Tap>>,
+    /// A pixel's value becomes `value * gain + offset`.
+    gain: f32,
+    offset: f32,
+    columns: Vec<Tap>,
 }
 
 impl Letterbox {
     /// For a `width`×`height`×3 float input of `(pixel - mean) / std`.
     pub fn new(width: u32, height: u32, mean: f32, std: f32) -> Self {
-        let levels: Vec<f32> = (0..=255).map(|value| (value as f32 - mean) / std).collect();
-        Self { width, height, pad: levels[0], levels, columns: Vec::new() }
+        Self { width, height, gain: 1.0 / std, offset: -mean / std, columns: Vec::new() }
     }
 
     /// Replaces `out` by the bytes of `region` of `frame` as the net's input.
     pub fn fill(&mut self, frame: &Frame, region: Region, out: &mut Vec<u8>) {
         let (step_x, step_y) = (region.side / self.width as f32, region.side / self.height as f32);
         self.columns.clear();
-        self.columns.extend((0..self.width).map(|column| tap(region.x, step_x, column, frame.width)));
-        out.resize(self.width as usize * self.height as usize * 12, 0);
+        let column = |index| Tap::new(region.x + index as f32 * step_x, frame.width);
+        self.columns.extend((0..self.width).map(column));
         let row_bytes = self.width as usize * 12;
-        for (row, line) in (0..self.height).zip(out.chunks_exact_mut(row_bytes)) {
-            match tap(region.y, step_y, row, frame.height) {
-                Some(tap) => self.fill_row(frame, tap, line),
-                None => self.pad_row(line),
+        out.resize(self.height as usize * row_bytes, 0);
+        for (index, line) in (0..self.height).zip(out.chunks_exact_mut(row_bytes)) {
+            let row = Tap::new(region.y + index as f32 * step_y, frame.height);
+            let pixels = line.as_chunks_mut::<12>().0;
+            match frame.format {
+                _ if row.is_outside() => pixels.fill(encode([self.offset; 3])),
+                PixelFormat::Gray8 => self.fill_row::<1>(frame, row, pixels),
+                PixelFormat::Rgb8 => self.fill_row::<3>(frame, row, pixels),
             }
         }
     }
 
-    fn fill_row(&self, frame: &Frame, row: Tap, line: &mut [u8]) {
-        let channels = frame.format.channels();
-        let stride = frame.width as usize * channels;
-        let near = &frame.data[row.near * stride..][..stride];
-        let far = &frame.data[row.far * stride..][..stride];
-        let mix = |column: &Tap, channel: usize| {
-            let (a, b) = (column.near * channels + channel, column.far * channels + channel);
-            let across =
-                |line: &[u8]| u32::from(line[a]) * (256 - column.weight) + u32::from(line[b]) * column.weight;
-            let value = across(near) * (256 - row.weight) + across(far) * row.weight;
-            self.levels[((value + (1 << 15)) >> 16) as usize]
-        };
-        let (pixels, _) = line.as_chunks_mut::<12>();
-        for (pixel, column) in pixels.iter_mut().zip(&self.columns) {
-            let rgb = match (column, frame.format) {
-                (None, _) => [self.pad; 3],
-                (Some(column), PixelFormat::Gray8) => [mix(column, 0); 3],
-                (Some(column), PixelFormat::Rgb8) => [mix(column, 0), mix(column, 1), mix(column, 2)],
-            };
-            for (bytes, value) in pixel.as_chunks_mut::<4>().0.iter_mut().zip(rgb) {
-                *bytes = value.to_ne_bytes();
-            }
-        }
-    }
-
-    fn pad_row(&self, line: &mut [u8]) {
-        for bytes in line.as_chunks_mut::<4>().0 {
-            *bytes = self.pad.to_ne_bytes();
+    fn fill_row<const CHANNELS: usize>(&self, frame: &Frame, row: Tap, out: &mut [[u8; 12]]) {
+        let stride = frame.width as usize * CHANNELS;
+        let line = |index: usize| frame.data[index * stride..][..stride].as_chunks::<CHANNELS>().0;
+        let (near, far) = (line(row.near), line(row.far));
+        for (pixel, column) in out.iter_mut().zip(&self.columns) {
+            let corners = [near[column.near], near[column.far], far[column.near], far[column.far]];
+            let shares = [
+                row.shares[0] * column.shares[0],
+                row.shares[0] * column.shares[1],
+                row.shares[1] * column.shares[0],
+                row.shares[1] * column.shares[1],
+            ];
+            *pixel = encode(std::array::from_fn(|channel| {
+                // A grey pixel's only value is all three.
+                let channel = channel.min(CHANNELS - 1);
+                let sum: u32 = corners
+                    .iter()
+                    .zip(shares)
+                    .map(|(corner, share)| u32::from(corner[channel]) * share)
+                    .sum();
+                let value = (sum + ONE * ONE / 2) / (ONE * ONE);
+                value as f32 * self.gain + self.offset
+            }));
         }
     }
 }
 
-/// The two pixels of `side` between which output `index` lies; `None` beyond the frame.
-///
-/// As in MediaPipe, which maps corners with OpenCV's `warpPerspective`, output pixel 0 is the region's
-/// first pixel and not the mean of the first few. The nets expect it: with centres aligned instead, the
-/// short-range net found two faces fewer in 79 photos and four false ones more in 150.
-fn tap(start: f32, step: f32, index: u32, side: u32) -> Option<Tap> {
-    let position = start + index as f32 * step;
-    if !(0.0..side as f32).contains(&position) {
-        return None;
+fn encode(rgb: [f32; 3]) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (bytes, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(rgb) {
+        *bytes = value.to_ne_bytes();
     }
-    let near = position as usize;
-    let weight = ((position - near as f32) * 256.0) as u32;
-    Some(Tap { near, far: (near + 1).min(side as usize - 1), weight })
+    bytes
 }
 
 #[cfg(test)]
@@ -120,35 +152,75 @@ mod tests {
 
     use super::*;
 
+    fn gray(width: u32, height: u32, data: &[u8]) -> Frame {
+        Frame::new(width, height, PixelFormat::Gray8, data, Instant::now(), 0)
+    }
+
+    /// The pixel values, red, green, blue, of an input of `side` × `side`.
     fn filled(frame: &Frame, region: Region, side: u32) -> Vec<f32> {
         let mut out = Vec::new();
         Letterbox::new(side, side, 127.5, 127.5).fill(frame, region, &mut out);
-        out.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect()
+        let floats = out.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes));
+        floats.map(|value| (value * 127.5 + 127.5).round()).collect()
+    }
+
+    fn filled_gray(frame: &Frame, region: Region, side: u32) -> Vec<f32> {
+        let values = filled(frame, region, side);
+        assert!(values.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b), "{values:?}");
+        values.into_iter().step_by(3).collect()
     }
 
     #[test]
     fn a_wide_frame_gets_black_above_and_below() {
-        let data: Vec<u8> = (0..8).flat_map(|pixel| [pixel * 30, 255, 0]).collect();
+        let data: Vec<u8> = (0..8).flat_map(|pixel| [pixel * 30, 255, 7]).collect();
         let frame = Frame::new(4, 2, PixelFormat::Rgb8, data, Instant::now(), 0);
-        let values = filled(&frame, Region::whole(&frame), 4);
-        assert!(values[..12].iter().chain(&values[36..]).all(|value| *value == -1.0));
-        // The second row is the frame's first: red 0, 30, 60, 90.
-        let red: Vec<f32> = values[12..24].iter().step_by(3).map(|value| value * 127.5 + 127.5).collect();
-        for (red, expected) in red.iter().zip([0.0, 30.0, 60.0, 90.0]) {
-            assert!((red - expected).abs() < 1e-3, "{red}");
-        }
-        assert_eq!(values[13..15], [1.0, -1.0]);
+        let mut expected = vec![0.0; 12];
+        expected.extend((0..8).flat_map(|pixel| [30.0 * pixel as f32, 255.0, 7.0]));
+        expected.resize(48, 0.0);
+        assert_eq!(filled(&frame, Region::whole(&frame), 4), expected);
+    }
+
+    #[test]
+    fn a_tall_frame_gets_black_at_both_sides() {
+        let frame = gray(2, 4, &[10, 20, 30, 40, 50, 60, 70, 80]);
+        let expected =
+            [0, 10, 20, 0, 0, 30, 40, 0, 0, 50, 60, 0, 0, 70, 80, 0].map(|value| value as f32).to_vec();
+        assert_eq!(filled_gray(&frame, Region::whole(&frame), 4), expected);
+    }
+
+    #[test]
+    fn shrinking_takes_every_nth_pixel() {
+        let data: Vec<u8> = (0..36).collect();
+        let frame = gray(6, 6, &data);
+        // Rows and columns 0, 2 and 4.
+        let expected = [0.0, 2.0, 4.0, 12.0, 14.0, 16.0, 24.0, 26.0, 28.0];
+        assert_eq!(filled_gray(&frame, Region::whole(&frame), 3), expected);
     }
 
     #[test]
     fn between_pixels_it_is_bilinear() {
-        let frame = Frame::new(2, 2, PixelFormat::Gray8, vec![0, 100, 200, 40], Instant::now(), 0);
-        let values = filled(&frame, Region { x: 0.5, y: 0.5, side: 1.0 }, 1);
-        // The mean of all four: 85.
-        assert!((values[0] * 127.5 + 127.5 - 85.0).abs() < 1e-3, "{values:?}");
-        let outside = filled(&frame, Region::whole(&frame).enlarged(2.0), 4);
-        assert_eq!(outside[0], -1.0);
-        assert!((outside[15] * 127.5 + 127.5 - 0.0).abs() < 1e-3);
-        assert!((outside[18] * 127.5 + 127.5 - 100.0).abs() < 1e-3, "{outside:?}");
+        let frame = gray(2, 2, &[0, 100, 200, 40]);
+        // Positions 0, 0.5, 1 and 1.5; beyond pixel 1 the frame fades into black.
+        let expected =
+            [0, 50, 100, 50, 100, 85, 70, 35, 200, 120, 40, 20, 100, 60, 20, 10].map(|value| value as f32);
+        assert_eq!(filled_gray(&frame, Region::whole(&frame), 4), expected);
+    }
+
+    #[test]
+    fn an_enlarged_region_surrounds_the_frame() {
+        let frame = gray(2, 2, &[90, 100, 200, 40]);
+        let region = Region::whole(&frame).enlarged(2.0);
+        assert_eq!(region, Region { x: -1.0, y: -1.0, side: 4.0 });
+        let mut expected = [0.0; 16];
+        (expected[5], expected[6], expected[9], expected[10]) = (90.0, 100.0, 200.0, 40.0);
+        assert_eq!(filled_gray(&frame, region, 4), expected);
+    }
+
+    #[test]
+    fn tiles_cover_the_frame_and_overlap() {
+        let tiles: Vec<_> = Region::tiles(&gray(100, 50, &[0; 5000]), 0.75).collect();
+        let tile = |x| Region { x, y: -12.5, side: 75.0 };
+        assert_eq!(tiles, [tile(0.0), tile(25.0)]);
+        assert_eq!(Region::tiles(&gray(10, 10, &[0; 100]), 0.5).count(), 9);
     }
 }

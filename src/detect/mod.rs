@@ -5,6 +5,8 @@ mod boxes;
 mod letterbox;
 mod nms;
 
+use std::ops::RangeInclusive;
+
 use crate::config;
 use crate::emotion::{Detection, Landmarks};
 use crate::engine::{DType, Engine, EngineError};
@@ -14,9 +16,20 @@ use crate::sidecar::{DetectorModel, Unfit};
 use boxes::Candidate;
 use letterbox::{Letterbox, Region};
 
-/// A face that fills the picture is missed, because the net was trained on faces with surroundings:
-/// a photo in which nothing was found is looked at again from farther away.
-const ZOOM_OUT: [f32; 2] = [1.5, 2.2];
+/// A face that fills a photo is missed by nets made on faces with surroundings: a photo in which
+/// nothing is found is looked at from farther away, by these factors.
+const ZOOM_OUT: [f32; 2] = [1.5, 2.5];
+
+/// Size of faces that are believed in such a look, in units of the photo's shorter side. It is about
+/// faces that fill the photo; smaller ones were large enough in the first look.
+const FILLING: RangeInclusive<f32> = 0.4..=1.4;
+
+/// Side of the tiles in which a photo's small faces are looked for, in units of its longer side.
+const TILE: f32 = 0.6;
+
+/// More looks see more false faces: a face found in a tile must be surer by this part of what
+/// `min_score` leaves to certainty (0.65 for 0.5).
+const TILE_SURER: f32 = 0.3;
 
 /// Finds faces; belongs to one thread.
 pub struct FaceDetector {
@@ -66,23 +79,52 @@ impl FaceDetector {
     /// The faces in `frame`, the most certain first, in pixels of the frame; at most
     /// `detector.max_faces`, each at least as certain and as large as configured.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, EngineError> {
-        self.detect_in(frame, Region::whole(frame))
+        let mut faces = self.look(frame, Region::whole(frame), self.settings.min_score)?;
+        faces.truncate(self.settings.max_faces);
+        Ok(faces)
     }
 
-    /// The faces in a photo: time matters less than with a camera, so one in which nothing is found
-    /// gets further looks.
-    pub fn detect_photo(&mut self, frame: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let mut faces = self.detect(frame)?;
-        for zoom in ZOOM_OUT {
+    /// The faces in a photo, as [`Self::detect`] answers them. Time matters less than with a camera,
+    /// so the net looks up to seven times: at tiles for small faces, and from farther away for one
+    /// that fills the photo.
+    pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let mut faces = self.look(photo, Region::whole(photo), self.settings.min_score)?;
+        if faces.is_empty() {
+            faces = self.look_from_afar(photo)?;
+        }
+        let more = self.look_at_tiles(photo)?;
+        nms::add_apart(&mut faces, more, self.model.iou);
+        faces.truncate(self.settings.max_faces);
+        Ok(faces)
+    }
+
+    fn look_from_afar(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let shorter = photo.width.min(photo.height) as f32;
+        for factor in ZOOM_OUT {
+            let region = Region::whole(photo).enlarged(factor);
+            let mut faces = self.look(photo, region, self.settings.min_score)?;
+            faces.retain(|face| FILLING.contains(&(face.bounds.width / shorter)));
             if !faces.is_empty() {
-                break;
+                return Ok(faces);
             }
-            faces = self.detect_in(frame, Region::whole(frame).enlarged(zoom))?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// A photo whose tiles have no more pixels than the net's input shows nothing new in them.
+    fn look_at_tiles(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let mut faces = Vec::new();
+        if photo.width.max(photo.height) as f32 * TILE > self.model.header.input.width as f32 {
+            let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
+            for tile in Region::tiles(photo, TILE) {
+                faces.extend(self.look(photo, tile, min_score)?);
+            }
         }
         Ok(faces)
     }
 
-    fn detect_in(&mut self, frame: &Frame, region: Region) -> Result<Vec<Detection>, EngineError> {
+    /// All faces of the configured size in `region` of `frame`, the most certain first.
+    fn look(&mut self, frame: &Frame, region: Region, min_score: f32) -> Result<Vec<Detection>, EngineError> {
         self.letterbox.fill(frame, region, &mut self.input);
         self.engine.run(&self.input)?;
         let input = &self.model.header.input;
@@ -91,14 +133,12 @@ impl FaceDetector {
             self.engine.output(self.model.scores_output),
             &self.anchors,
             (input.width, input.height),
-            self.settings.min_score,
+            min_score,
         );
-        let mut faces: Vec<Detection> =
-            nms::weighted(candidates, self.model.iou).iter().map(|face| to_frame(face, region)).collect();
         let least = self.settings.min_size as f32;
-        faces.retain(|face| face.bounds.width.min(face.bounds.height) >= least);
-        faces.truncate(self.settings.max_faces);
-        Ok(faces)
+        let faces = nms::weighted(candidates, self.model.iou);
+        let faces = faces.iter().map(|face| to_frame(face, region));
+        Ok(faces.filter(|face| face.bounds.width.min(face.bounds.height) >= least).collect())
     }
 }
 
@@ -112,5 +152,71 @@ fn to_frame(candidate: &Candidate, region: Region) -> Detection {
         bounds: Rect { x: corner.x, y: corner.y, width: width * region.side, height: height * region.side },
         score: candidate.score,
         landmarks: Landmarks { right_eye, left_eye, nose, mouth, right_ear, left_ear },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::sidecar::AnchorLayer;
+
+    fn floats(values: &Value) -> Vec<f32> {
+        values
+            .as_array()
+            .expect("numbers")
+            .iter()
+            .map(|value| value.as_f64().expect("number") as f32)
+            .collect()
+    }
+
+    /// From the nets' raw answers to the faces that MediaPipe makes of them (`tests/data/blazeface.py`).
+    #[test]
+    fn raw_answers_become_mediapipes_faces() {
+        let short = vec![AnchorLayer { stride: 8, per_cell: 2 }, AnchorLayer { stride: 16, per_cell: 6 }];
+        let full = vec![AnchorLayer { stride: 4, per_cell: 1 }];
+        let cases: Value =
+            serde_json::from_str(include_str!("../../tests/data/blazeface.json")).expect("JSON");
+        for case in cases.as_array().expect("cases") {
+            let (layers, side) =
+                if case["detector"] == "face-short-range" { (&short, 128) } else { (&full, 192) };
+            let anchors = boxes::anchors(layers, side, side);
+            let mut values = vec![0.0; anchors.len() * boxes::VALUES];
+            let mut scores = vec![f32::NEG_INFINITY; anchors.len()];
+            for candidate in case["candidates"].as_array().expect("candidates") {
+                let anchor = candidate["anchor"].as_u64().expect("index") as usize;
+                scores[anchor] = candidate["logit"].as_f64().expect("number") as f32;
+                values[anchor * boxes::VALUES..][..boxes::VALUES]
+                    .copy_from_slice(&floats(&candidate["values"]));
+            }
+            let bytes =
+                |values: &[f32]| values.iter().flat_map(|value| value.to_ne_bytes()).collect::<Vec<u8>>();
+            let min_score = case["min_score"].as_f64().expect("number") as f32;
+            let candidates =
+                boxes::decode(&bytes(&values), &bytes(&scores), &anchors, (side, side), min_score);
+            let region = match case["picture"].as_str() {
+                Some("pair") => Region { x: 0.0, y: -256.0, side: 1024.0 },
+                _ => Region { x: 0.0, y: 0.0, side: 512.0 },
+            };
+            let faces = nms::weighted(candidates, 0.3);
+            let expected = case["faces"].as_array().expect("faces");
+            assert_eq!(faces.len(), expected.len(), "{case}");
+            for (face, expected) in faces.iter().map(|face| to_frame(face, region)).zip(expected) {
+                let Rect { x, y, width, height } = face.bounds;
+                let own = [face.score * 100.0, x, y, width, height];
+                let score = 100.0 * expected["score"].as_f64().expect("number") as f32;
+                let theirs = [vec![score], floats(&expected["box"])].concat();
+                for (own, theirs) in own.iter().zip(theirs) {
+                    assert!((own - theirs).abs() < 0.05, "{face:?} {expected}");
+                }
+                let eye = floats(&expected["points"][0]);
+                let own = face.landmarks.right_eye;
+                assert!(
+                    (own.x - eye[0]).abs() < 0.05 && (own.y - eye[1]).abs() < 0.05,
+                    "{face:?} {expected}"
+                );
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One face of many overlapping candidates: MediaPipe's weighted `NonMaxSuppressionCalculator`.
 
 use super::boxes::Candidate;
+use crate::emotion::Detection;
 use crate::frame::Rect;
 
 /// Replaces each group of candidates that overlap its most certain one by more than `iou` by their
@@ -20,6 +21,25 @@ pub fn weighted(mut candidates: Vec<Candidate>, iou: f32) -> Vec<Candidate> {
         faces.push(average(&group, best.score));
     }
     faces
+}
+
+/// Adds those of `more`, the most certain first, that share at most `part` of the smaller box with
+/// every other. Intersection over union would let a small box in the middle of a face pass.
+pub fn add_apart(faces: &mut Vec<Detection>, mut more: Vec<Detection>, part: f32) {
+    more.sort_by(|a, b| b.score.total_cmp(&a.score));
+    for face in more {
+        if faces.iter().all(|other| shared(&other.bounds, &face.bounds) <= part) {
+            faces.push(face);
+        }
+    }
+    faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+}
+
+/// Intersection over the smaller area.
+fn shared(a: &Rect, b: &Rect) -> f32 {
+    let iou = a.iou(b);
+    let intersection = iou / (1.0 + iou) * (a.area() + b.area());
+    intersection / a.area().min(b.area())
 }
 
 fn rect(candidate: &Candidate) -> Rect {
@@ -65,5 +85,25 @@ mod tests {
         // (0.9 * 0 + 0.6 * 0.02) / 1.5
         assert!((first.bounds[0] - 0.008).abs() < 1e-6 && (first.points[3][0] - 0.008).abs() < 1e-6);
         assert_eq!((second.score, second.bounds[0]), (0.7, 0.5));
+    }
+
+    #[test]
+    fn a_box_within_a_face_is_not_added() {
+        let face = |x, side, score| Detection {
+            bounds: Rect { x, y: 0.0, width: side, height: side },
+            score,
+            landmarks: Default::default(),
+        };
+        let mut faces = vec![face(0.0, 100.0, 0.6)];
+        // A twentieth of the face; a third of its width beside it; far away; and that one's double.
+        let more = vec![
+            face(30.0, 22.0, 0.9),
+            face(70.0, 90.0, 0.7),
+            face(200.0, 50.0, 0.7),
+            face(210.0, 50.0, 0.8),
+        ];
+        add_apart(&mut faces, more, 0.4);
+        let kept: Vec<f32> = faces.iter().map(|face| face.bounds.x).collect();
+        assert_eq!(kept, [210.0, 70.0, 0.0]);
     }
 }
