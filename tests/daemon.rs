@@ -1,5 +1,6 @@
 //! The whole daemon: the real program on a replayed portrait or clip, a real broker, and signals.
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
 
