@@ -152,14 +152,11 @@ impl Client {
                 }
                 session.hand_over(&self.shared);
             }
-            Event::Incoming(Packet::SubAck(ack)) => {
-                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                    let topic = self.shared.topics.name(Topic::EnabledSet);
-                    log::warn!(
-                        "broker {} refuses the subscription to {topic} (check its ACL)",
-                        self.address()
-                    );
-                }
+            Event::Incoming(Packet::SubAck(ack))
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
+            {
+                let topic = self.shared.topics.name(Topic::EnabledSet);
+                log::warn!("broker {} refuses the subscription to {topic} (check its ACL)", self.address());
             }
             Event::Incoming(Packet::Publish(message)) => self.command(&message),
             Event::Outgoing(Outgoing::Publish(packet) | Outgoing::AwaitAck(packet)) => {
