@@ -1,1 +1,284 @@
-//!
+//! The running daemon: builds the parts, spawns their threads, passes observations on, minds
+//! signals and the watchdog, and joins. The only file that knows everybody.
+
+mod health;
+mod pipeline_thread;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::{Config, Delegate};
+use crate::latest::Latest;
+use crate::report::{Moment, Reporter};
+use crate::settings::{self, Settings};
+use crate::shutdown::Shutdown;
+use crate::{camera, display, models, mqtt};
+
+use health::Health;
+use pipeline_thread::{PipelineThread, Sinks};
+
+/// How often signals, threads and commands are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What `run` was asked for beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Draw the display's picture on the terminal.
+    pub show: bool,
+    /// End with the replay instead of waiting for a signal.
+    pub exit_at_end: bool,
+}
+
+/// The parts that the main thread keeps an eye on.
+struct Daemon {
+    config: Config,
+    shutdown: Shutdown,
+    enabled: Arc<AtomicBool>,
+    camera: Arc<camera::thread::Status>,
+    display: Arc<display::Status>,
+    mqtt: Option<mqtt::Mqtt>,
+    pipeline: Arc<pipeline_thread::Shared>,
+    threads: Vec<(&'static str, JoinHandle<()>)>,
+    commands: Receiver<mqtt::Command>,
+}
+
+/// Runs until SIGTERM, SIGINT or, when asked for, the end of a replay. `reload` reads the
+/// configuration again on SIGHUP.
+///
+/// # Errors
+/// When the configuration or a model cannot be used, or a thread ends by itself.
+pub fn run(
+    config: Config,
+    options: Options,
+    reload: &dyn Fn() -> anyhow::Result<Config>,
+) -> anyhow::Result<()> {
+    // Before any thread, so that all signals come here.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("unable to catch signals")?;
+    let mut daemon = Daemon::start(config, options)?;
+    notify(&[
+        sd_notify::NotifyState::Ready,
+        sd_notify::NotifyState::Status(&daemon.config.camera.source.to_string()),
+    ]);
+    log::info!("ready: device {}", daemon.config.device.id);
+    let result = daemon.mind(&mut signals, options, reload);
+    notify(&[sd_notify::NotifyState::Stopping]);
+    daemon.stop(result)
+}
+
+impl Daemon {
+    fn start(config: Config, options: Options) -> anyhow::Result<Self> {
+        say_what_is_not_there(&config);
+        let pipeline = models::pipeline(&config)?;
+        let shutdown = Shutdown::default();
+        let (on_command, commands) = mpsc::channel();
+        let client = mqtt::start(&config.mqtt, shutdown.clone(), move |command| {
+            // Fails only while the daemon stops.
+            let _ = on_command.send(command);
+        })?;
+        let enabled = Arc::new(AtomicBool::new(config.camera.enabled && kept_settings(&config).enabled));
+        let (mqtt, mqtt_thread) = client.unzip();
+        if let Some(mqtt) = &mqtt {
+            mqtt.set_enabled(enabled.load(Ordering::Relaxed));
+        }
+        let mut daemon = Self {
+            camera: Arc::default(),
+            display: Arc::default(),
+            pipeline: Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate())),
+            threads: mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect(),
+            config,
+            shutdown,
+            enabled,
+            mqtt,
+            commands,
+        };
+        daemon.spawn_threads(pipeline, options)?;
+        Ok(daemon)
+    }
+
+    fn spawn_threads(&mut self, pipeline: crate::pipeline::Pipeline, options: Options) -> anyhow::Result<()> {
+        let frames = Latest::default();
+        let views = Latest::default();
+        let links = camera::thread::Links {
+            frames: frames.clone(),
+            status: Arc::clone(&self.camera),
+            enabled: Arc::clone(&self.enabled),
+            shutdown: self.shutdown.clone(),
+        };
+        let settings = self.config.camera.clone();
+        self.spawn("camera", move || camera::thread::run(&settings, &links))?;
+
+        let reporter = Reporter::new(&self.config.device.id, self.config.mqtt.state_interval, Moment::now());
+        let worker = PipelineThread {
+            pipeline,
+            frames,
+            reporter,
+            camera: Arc::clone(&self.camera),
+            sinks: Sinks { mqtt: self.mqtt.clone(), views: views.clone() },
+            shared: Arc::clone(&self.pipeline),
+            shutdown: self.shutdown.clone(),
+            last: Instant::now(),
+        };
+        self.spawn("pipeline", move || worker.run())?;
+
+        let settings = self.config.display.clone();
+        let (status, shutdown) = (Arc::clone(&self.display), self.shutdown.clone());
+        self.spawn("display", move || display::run(settings, views, options.show, status, shutdown))
+    }
+
+    fn spawn(&mut self, name: &'static str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+            .with_context(|| format!("unable to start thread {name}"))?;
+        self.threads.push((name, thread));
+        Ok(())
+    }
+
+    /// Until a signal asks to stop or a thread has ended.
+    fn mind(
+        &mut self,
+        signals: &mut Signals,
+        options: Options,
+        reload: &dyn Fn() -> anyhow::Result<Config>,
+    ) -> anyhow::Result<()> {
+        let mut health = Health::new(Instant::now());
+        let mut told = Instant::now();
+        loop {
+            for signal in signals.pending() {
+                match signal {
+                    SIGHUP => self.reload(reload),
+                    _ => return Ok(()),
+                }
+            }
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
+            let ended = self.camera.state() == camera::thread::State::Ended;
+            if let Some((name, _)) = self
+                .threads
+                .iter()
+                .find(|(name, thread)| thread.is_finished() && !(ended && *name == "camera"))
+            {
+                bail!("thread {name} has ended by itself");
+            }
+            if ended && options.exit_at_end && self.pipeline.drained() {
+                return Ok(());
+            }
+            if health.all_progress(&self.beats(ended), Instant::now()) {
+                health::feed_watchdog();
+            }
+            if told.elapsed() >= self.config.mqtt.stats_interval {
+                told = Instant::now();
+                self.tell_stats();
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// The progress of each part; a part that has done its work counts no more.
+    fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
+        let mut beats = vec![("pipeline", self.pipeline.beats()), ("display", self.display.heartbeat())];
+        if !camera_ended {
+            beats.push(("camera", self.camera.beats()));
+        }
+        if let Some(mqtt) = &self.mqtt {
+            beats.push(("mqtt", mqtt.status().heartbeat));
+        }
+        beats
+    }
+
+    fn tell_stats(&self) {
+        let Some(mqtt) = &self.mqtt else { return };
+        mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.pipeline));
+    }
+
+    fn obey(&self, command: mqtt::Command) {
+        let mqtt::Command::SetEnabled(enabled) = command;
+        let Some(mqtt) = &self.mqtt else { return };
+        if enabled && !self.config.camera.enabled {
+            mqtt.refuse(command, "camera.enabled is false in the configuration file");
+            return;
+        }
+        log::info!("camera switched {} over MQTT", if enabled { "on" } else { "off" });
+        self.enabled.store(enabled, Ordering::Relaxed);
+        mqtt.set_enabled(enabled);
+        if let Err(error) = settings::save(&self.config.device.state_dir, Settings { enabled }) {
+            log::warn!("the camera's switch will be forgotten at restart: {error}");
+        }
+    }
+
+    /// Takes over what can be changed while running; says what needs a restart.
+    fn reload(&mut self, reload: &dyn Fn() -> anyhow::Result<Config>) {
+        let new = match reload() {
+            Ok(new) => new,
+            Err(error) => {
+                log::error!("configuration not reloaded: {error:#}");
+                return;
+            }
+        };
+        let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
+        self.pipeline.configure(smoothing.clone(), confidence);
+        log::set_max_level(new.log.level);
+        let mut expected = self.config.clone();
+        expected.smoothing = smoothing;
+        expected.classifier.min_confidence = confidence;
+        expected.log = new.log.clone();
+        if expected == new {
+            log::info!("configuration reloaded");
+        } else {
+            log::warn!(
+                "configuration reloaded; changes outside [smoothing], [log] and classifier.min_confidence need a restart"
+            );
+        }
+        self.config = expected;
+    }
+
+    fn stop(mut self, result: anyhow::Result<()>) -> anyhow::Result<()> {
+        self.shutdown.request();
+        let mut panicked = None;
+        for (name, thread) in self.threads.drain(..) {
+            if thread.join().is_err() {
+                panicked = Some(name);
+            }
+        }
+        match panicked {
+            Some(name) => bail!("thread {name} has panicked"),
+            None => result,
+        }
+    }
+}
+
+/// What was switched off over MQTT stays off; unreadable settings are said and replaced.
+fn kept_settings(config: &Config) -> Settings {
+    settings::load(&config.device.state_dir).unwrap_or_else(|error| {
+        log::warn!("settings are back to their defaults: {error}");
+        Settings::default()
+    })
+}
+
+/// Sections that are understood but whose part this version does not have.
+fn say_what_is_not_there(config: &Config) {
+    if config.classifier.delegate != Delegate::Cpu {
+        log::warn!("classifier.delegate: this version runs models on the CPU only");
+    }
+    if config.people.enabled {
+        log::warn!("people.enabled: this version does not recognise people");
+    }
+    if !config.rules.rules.is_empty() {
+        log::warn!("rules.rule: this version does not run rules");
+    }
+}
+
+/// Tells systemd; without it there is nobody to tell.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::debug!("unable to notify systemd: {error}");
+    }
+}

@@ -15,6 +15,7 @@ pub struct Latest<T>(Arc<Inner<T>>);
 struct Inner<T> {
     slot: Mutex<Option<T>>,
     filled: Condvar,
+    emptied: Condvar,
     dropped: AtomicU64,
 }
 
@@ -26,7 +27,12 @@ impl<T> Clone for Latest<T> {
 
 impl<T> Default for Latest<T> {
     fn default() -> Self {
-        Self(Arc::new(Inner { slot: Mutex::new(None), filled: Condvar::new(), dropped: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            slot: Mutex::new(None),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -40,6 +46,23 @@ impl<T> Latest<T> {
         self.0.filled.notify_one();
     }
 
+    /// Puts a value in once the one before it was taken, so that none is dropped; hands it back when
+    /// that did not happen within `timeout`.
+    pub fn put_when_empty(&self, value: T, timeout: Duration) -> Result<(), T> {
+        let (mut slot, _) = self
+            .0
+            .emptied
+            .wait_timeout_while(self.lock(), timeout, |slot| slot.is_some())
+            .unwrap_or_else(PoisonError::into_inner);
+        if slot.is_some() {
+            return Err(value);
+        }
+        *slot = Some(value);
+        drop(slot);
+        self.0.filled.notify_one();
+        Ok(())
+    }
+
     /// Takes the value, waiting at most `timeout` for one.
     pub fn take(&self, timeout: Duration) -> Option<T> {
         let (mut slot, _) = self
@@ -47,7 +70,10 @@ impl<T> Latest<T> {
             .filled
             .wait_timeout_while(self.lock(), timeout, |slot| slot.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        slot.take()
+        let value = slot.take();
+        drop(slot);
+        self.0.emptied.notify_one();
+        value
     }
 
     /// Values that were replaced before anybody took them.
@@ -75,6 +101,22 @@ mod tests {
         assert_eq!(latest.take(Duration::ZERO), Some(3));
         assert_eq!(latest.take(Duration::ZERO), None);
         assert_eq!(latest.dropped(), 2);
+    }
+
+    #[test]
+    fn a_patient_writer_drops_nothing() {
+        let latest = Latest::default();
+        latest.put(0);
+        assert_eq!(latest.put_when_empty(1, Duration::ZERO), Err(1));
+        let writer = latest.clone();
+        let thread = std::thread::spawn(move || {
+            (1..100).all(|n| writer.put_when_empty(n, Duration::from_secs(60)).is_ok())
+        });
+        for expected in 0..100 {
+            assert_eq!(latest.take(Duration::from_secs(60)), Some(expected));
+        }
+        assert!(thread.join().expect("writer"));
+        assert_eq!(latest.dropped(), 0);
     }
 
     #[test]

@@ -26,16 +26,24 @@ pub mod display;
 pub mod emotion;
 /// Running a TFLite model.
 pub mod engine;
+/// Measuring a model on labelled data.
+pub mod eval;
 /// A picture in memory and the geometry on it.
 pub mod frame;
 /// A slot that holds the newest thing.
 pub mod latest;
+/// From names in the configuration to loaded nets.
+pub mod models;
 /// Publishing over MQTT.
 pub mod mqtt;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.
-// pub mod pipeline;
+pub mod pipeline;
+/// What is worth telling: from observations to messages.
+pub mod report;
+/// What survives a restart.
+pub mod settings;
 /// The one flag that ends every thread.
 pub mod shutdown;
 /// A model's sidecar file: what the net expects and what it answers.

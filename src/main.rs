@@ -1,1 +1,18 @@
-fn main() {}
+//! The program `emotiond`: arguments, logging, exit status.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use emotiond::cli::{self, Args};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match cli::run(args) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            eprintln!("emotiond: {}", cli::one_line(&error));
+            cli::Status::of(&error).into()
+        }
+    }
+}

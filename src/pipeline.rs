@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::classify::Classifier;
+use crate::classify::{Classifier, FaceCrop};
 use crate::config::Smoothing;
 use crate::detect::FaceDetector;
 use crate::emotion::{Detection, Face, Observation, Scores, State};
@@ -64,7 +64,7 @@ impl Pipeline {
         self.faces.clear();
     }
 
-    /// The nets' names and what runs them.
+    /// The emotion net: its name and what runs it.
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
     }
@@ -79,6 +79,28 @@ impl Pipeline {
         }
         self.faces.retain(|id, _| tracks.iter().any(|track| track.id == *id));
         Ok(self.observe(frame, faces, now))
+    }
+
+    /// The faces of a photo: no past, so the strongest label, or `uncertain` below the confidence.
+    pub fn still(&mut self, frame: &Frame) -> Result<Vec<Face>, EngineError> {
+        let detections = self.detector.detect_photo(frame)?;
+        let mut faces = Vec::with_capacity(detections.len());
+        for (id, detection) in (1..).zip(detections) {
+            let scores = self.classifier.classify(frame, &detection)?;
+            let (state, confidence) = match scores.top() {
+                Some((emotion, score)) if score >= self.min_confidence => (State::Emotion(emotion), score),
+                Some((_, score)) => (State::Uncertain, score),
+                None => (State::Uncertain, 0.0),
+            };
+            faces.push(Face { id, visible: true, detection, scores, state, confidence });
+        }
+        Ok(faces)
+    }
+
+    /// The faces of a photo as the emotion net sees them.
+    pub fn crops(&mut self, frame: &Frame) -> Result<Vec<FaceCrop>, EngineError> {
+        let detections = self.detector.detect_photo(frame)?;
+        Ok(detections.iter().map(|detection| self.classifier.crop(frame, detection)).collect())
     }
 
     fn face(
@@ -110,7 +132,8 @@ impl Pipeline {
     }
 
     fn observe(&mut self, frame: &Frame, faces: Vec<Face>, now: Instant) -> Observation {
-        let (state, confidence) = faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
+        let (state, confidence) =
+            faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
         if state != self.state || self.since.is_none() {
             self.state = state;
             self.since = Some(now);

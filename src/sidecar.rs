@@ -111,6 +111,26 @@ pub struct EmotionModel {
     pub temperature: f32,
 }
 
+/// A feature map of a detector: a cell every `stride` pixels of the input, `per_cell` anchors each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct AnchorLayer {
+    pub stride: u32,
+    pub per_cell: usize,
+}
+
+/// The sidecar of a BlazeFace detector.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DetectorModel {
+    #[serde(flatten)]
+    pub header: Header,
+    pub anchors: Vec<AnchorLayer>,
+    /// Which output holds boxes and key points, and which the scores.
+    pub boxes_output: usize,
+    pub scores_output: usize,
+    /// Candidates that overlap more are one face: intersection over union.
+    pub iou: f32,
+}
+
 fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Emotion>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     let labels: Vec<Emotion> =
@@ -158,6 +178,30 @@ impl AsRef<Header> for EmotionModel {
 
 fn unfit(reason: String) -> Unfit {
     Unfit(reason)
+}
+
+impl AsRef<Header> for DetectorModel {
+    fn as_ref(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DetectorModel {
+    /// Compares with the model's own input; the outputs need the anchors.
+    pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
+        let input = &self.header.input;
+        input.check(engine)?;
+        if input.dtype != "float32" || input.channels != 3 {
+            return Err(unfit(format!(
+                "a detector's input is RGB float32, not {} of {} channels",
+                input.dtype, input.channels
+            )));
+        }
+        if self.anchors.iter().any(|layer| layer.stride == 0) {
+            return Err(unfit("an anchor layer has stride 0".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 impl Input {

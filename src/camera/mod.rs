@@ -1,10 +1,23 @@
 //! Where frames come from: V4L2 devices and replayed files.
 
+use crate::config::{self, Source};
 use crate::frame::Frame;
+
+pub mod decode;
+pub mod film;
+pub mod list;
+pub mod negotiate;
+pub mod replay;
+pub mod thread;
+mod turn;
+pub mod v4l2;
 
 /// Why there is no next frame.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
+    /// None has come yet; ask again.
+    #[error("no frame yet")]
+    Waiting,
     /// One frame was cut short or could not be decoded; the next may be whole.
     #[error("damaged frame: {0}")]
     Damaged(String),
@@ -24,10 +37,42 @@ pub trait Camera: Send {
     /// What it is and delivers, for people and logs: `/dev/video0 (C920), 640x480 MJPG at 30/s`.
     fn description(&self) -> &str;
 
-    /// Waits for the next frame, at most for the configured time-out.
+    /// Waits for the next frame, but no longer than a fraction of a second, so that the caller can
+    /// see to other things.
     ///
     /// # Errors
-    /// After [`CameraError::Damaged`] it may be called again; after any other error the camera must
-    /// be dropped.
+    /// After [`CameraError::Waiting`] and [`CameraError::Damaged`] it may be called again; after
+    /// any other error the camera must be dropped. [`CameraError::Lost`] also comes when there was
+    /// no frame for the configured time-out.
     fn next(&mut self) -> Result<Frame, CameraError>;
+}
+
+/// Opens the configured source.
+///
+/// # Errors
+/// [`CameraError::Open`].
+pub fn open(config: &config::Camera) -> Result<Box<dyn Camera>, CameraError> {
+    open_while(config, &|| true)
+}
+
+/// Like [`open`], but gives up soon after `go_on` says no.
+pub fn open_while(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Camera>, CameraError> {
+    let camera: Box<dyn Camera> = match &config.source {
+        Source::Auto => Box::new(v4l2::open_any(config, go_on)?),
+        Source::Device(path) => Box::new(v4l2::V4l2Camera::open(path, config)?),
+        Source::Replay(path) => Box::new(replay::Replay::open(path, config)?),
+        Source::Command(words) => {
+            return Err(CameraError::Open {
+                source_name: format!("command {}", words.join(" ")),
+                reason: "this version does not run commands (use a device or replay:PATH)".to_owned(),
+            });
+        }
+    };
+    Ok(turn::turned(camera, config.rotate, config.mirror))
+}
+
+/// What a caught panic said.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
 }

@@ -1,1 +1,133 @@
-//!
+//! The subcommands, one file each.
+
+mod bench;
+mod check;
+mod classify;
+mod crop;
+mod devices;
+mod eval;
+mod eval_boxes;
+mod photos;
+mod run;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use crate::models::ModelError;
+use crate::mqtt::MqttError;
+
+/// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Args {
+    /// Configuration file [default: /etc/emotiond/emotiond.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Overrides a key of the configuration: --set camera.source=/dev/video2
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon in the foreground until SIGTERM or Ctrl-C
+    Run(run::RunArgs),
+    /// Validates the configuration, the models and the runtime
+    Check,
+    /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
+    Devices(devices::DevicesArgs),
+    /// Tells the emotion of the faces in photos
+    Classify(classify::ClassifyArgs),
+    /// Measures the emotion model, or with --boxes the face detector, on labelled data
+    Eval(eval::EvalArgs),
+    /// Cuts the faces out of photos, as the emotion model sees them
+    Crop(crop::CropArgs),
+    /// Times the pipeline against its bare inferences
+    Bench(bench::BenchArgs),
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Done = 0,
+    /// Failed while running, or a file was skipped.
+    Failed = 1,
+    /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
+    Misconfigured = 78,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+impl Status {
+    /// The status that an error ends the program with.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let misconfigured = error
+            .chain()
+            .any(|cause| cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>());
+        if misconfigured { Self::Misconfigured } else { Self::Failed }
+    }
+}
+
+/// An error with its causes, on one line.
+pub fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', " ")
+}
+
+/// Runs the subcommand.
+pub fn run(args: Args) -> anyhow::Result<Status> {
+    let overrides: BTreeMap<String, String> = args.set.into_iter().collect();
+    let load = || Config::load(args.config.as_deref(), &overrides);
+    let mut config = load()?;
+    env_logger::Builder::new()
+        .filter_level(config.log.level)
+        .parse_env("EMOTIOND_LOG")
+        // journald adds the time itself.
+        .format_timestamp(
+            std::env::var_os("JOURNAL_STREAM").is_none().then_some(env_logger::TimestampPrecision::Millis),
+        )
+        .format_target(false)
+        .init();
+    match args.command {
+        Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
+        Command::Check => check::run(&config),
+        Command::Devices(devices) => devices::run(&devices, &config),
+        Command::Classify(classify) => classify::run(&classify, &mut config),
+        Command::Eval(eval) => eval::run(&eval, &mut config),
+        Command::Crop(crop) => crop::run(&crop, &mut config),
+        Command::Bench(bench) => bench::run(&bench, &mut config),
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .ok_or_else(|| format!("{text:?} is not KEY=VALUE"))
+}
+
+/// `--model`, for the subcommands that take another emotion model.
+#[derive(Debug, clap::Args)]
+struct ModelArg {
+    /// Emotion model, with its sidecar beside it [default: as configured]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArg {
+    fn apply(&self, config: &mut Config) {
+        if let Some(model) = &self.model {
+            config.classifier.model.clone_from(model);
+        }
+    }
+}

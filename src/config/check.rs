@@ -275,15 +275,11 @@ fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, ConfigE
 
 fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, ConfigError> {
     let default = Some(Broker { host: "localhost".to_owned(), port: 1883, tls: false });
-    let base_topic = places.value("mqtt.base_topic", raw.base_topic, format!("emotiond/{id}"), |topic| {
-        if topic.is_empty()
-            || topic.contains(['#', '+', '\0'])
-            || topic.starts_with(['/', '$'])
-            || topic.ends_with('/')
-        {
+    let base_topic = places.value("mqtt.base_topic", raw.base_topic, None, |topic| {
+        if topic.contains(['#', '+', '\0']) || topic.starts_with(['/', '$']) || topic.ends_with('/') {
             Err(format!("{topic:?} is no base topic (no +, #, leading $ or slash at either end)"))
         } else {
-            Ok(topic)
+            Ok(Some(topic).filter(|topic| !topic.is_empty()))
         }
     })?;
     let key_span = raw.client_key_file.as_ref().map(Spanned::span);
@@ -304,7 +300,7 @@ fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, Config
         broker: places.value("mqtt.url", raw.url, default, |url| broker(&url))?,
         username: raw.username.map(Spanned::into_inner).filter(|name| !name.is_empty()),
         password_file: places.path(raw.password_file),
-        base_topic,
+        base_topic: base_topic.unwrap_or_else(|| format!("emotiond/{id}")),
         client_id: raw
             .client_id
             .map(Spanned::into_inner)

@@ -1,4 +1,4 @@
-//! The validated configuration. [`Config::load`] reads a file; what is written there is checked in
+//! The validated configuration. [`Config::load`](crate::config::Config::load) reads a file; what is written there is checked in
 //! `raw` and cannot be seen by later code.
 
 mod check;

@@ -1,6 +1,6 @@
 //! Publishing over MQTT 3.1.1, and the commands that come in.
 //!
-//! The daemon talks to a [`Mqtt`] handle, which only writes down what is to be published; the thread
+//! The daemon talks to a [`Mqtt`](crate::mqtt::Mqtt) handle, which only writes down what is to be published; the thread
 //! `mqtt` owns the connection and sends it. So nothing here waits for a broker, and what is retained
 //! is right again right after each connect, whatever happened in between.
 //!
@@ -127,6 +127,15 @@ pub fn start(
     };
     let thread = std::thread::Builder::new().name("mqtt".to_owned()).spawn(run).map_err(MqttError::Thread)?;
     Ok(Some((Mqtt(shared), thread)))
+}
+
+/// Reads what [`start`] would read.
+///
+/// # Errors
+/// As [`start`]; an absent broker is no error.
+pub fn check(config: &config::Mqtt) -> Result<(), MqttError> {
+    let Some(broker) = &config.broker else { return Ok(()) };
+    connect::options(config, broker, &Topics::new(&config.base_topic)).map(drop)
 }
 
 impl Mqtt {

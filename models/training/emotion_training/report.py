@@ -131,8 +131,8 @@ def _card(plan, described, size, net, log, figures, split, card):
     return f"""\
 # {plan.name} {plan.version}
 
-{plan.description[0].upper()}{plan.description[1:]}. Made by `recipes/{plan.name}.toml`; this
-card is written by `python -m emotion_training report`.
+{plan.description[0].upper()}{plan.description[1:]}.
+Made by `recipes/{plan.name}.toml`; this card is written by `python -m emotion_training report`.
 
 | | |
 | --- | --- |
@@ -148,7 +148,8 @@ card is written by `python -m emotion_training report`.
 {INTENDED_USE}
 ## Data
 
-{described["training_data"]}. The pictures are not part of this project.
+{described["training_data"]}.
+The pictures are not part of this project.
 Targets are the votes without single ones, as shares of the eight emotions.
 
 ## Accuracy

@@ -1,0 +1,47 @@
+# emotiond: the commands for a clone. Each installs what it needs and is missing.
+
+CARGO ?= cargo
+TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
+
+.PHONY: help build run test test-all vm-test training-test lint deny doc clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+build: ## release binary, runtime and models
+	@scripts/prepare.sh build
+	$(CARGO) build --release --locked
+
+run: ## the daemon with the first camera, or a replayed portrait; display in the terminal
+	@scripts/prepare.sh run
+	@$(CARGO) build --release --locked
+	@scripts/run-here.sh
+
+test: ## all that guards daily work
+	@scripts/prepare.sh test
+	$(TEST_ENV) $(CARGO) test --locked
+
+test-all: training-test vm-test ## the heavy tests: training toolkit, virtual machine
+
+training-test: ## the training toolkit's own tests, in a virtual environment
+	@scripts/prepare.sh test-all
+	@scripts/training-tests.sh
+
+vm-test: ## camera and panel on a real kernel in a virtual machine
+	@scripts/prepare.sh test-all
+	$(CARGO) build --release --locked --bin emotiond --example vm-usb
+	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
+
+lint: ## formatting and clippy
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny: ## licences, bans and sources of all dependencies
+	@scripts/deny.sh
+
+doc: ## the crate's documentation, without warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+clean: ## removes what was built; downloads stay in the cache
+	$(CARGO) clean
+	rm -rf third_party models/detectors/*.tflite

@@ -1,0 +1,252 @@
+//! The camera thread: opens, reads, and opens again what was lost.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Camera, CameraError};
+use crate::backoff::Backoff;
+use crate::config::{self, Pace};
+use crate::frame::Frame;
+use crate::latest::Latest;
+use crate::shutdown::Shutdown;
+
+/// How often a waiting thread looks at the switch and shows that it is alive.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What the camera is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not opened for the first time yet.
+    Starting,
+    /// Switched off: the device is closed.
+    Off,
+    Streaming,
+    /// Could not be opened, or does not deliver any more; is tried again and again.
+    Lost,
+    /// A replay that is not repeated is over; the thread has ended.
+    Ended,
+}
+
+/// A snapshot of [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub state: State,
+    /// What the open camera says of itself; empty when none is open.
+    pub description: String,
+    /// The last failure; stays after the camera is back.
+    pub error: Option<String>,
+    /// Frames handed on.
+    pub frames: u64,
+    /// Frames that were cut short or could not be decoded.
+    pub damaged: u64,
+    /// How often the camera came back after it was lost.
+    pub reopened: u64,
+}
+
+/// What other threads may know of the camera thread.
+#[derive(Debug)]
+pub struct Status {
+    about: Mutex<About>,
+    frames: AtomicU64,
+    damaged: AtomicU64,
+    reopened: AtomicU64,
+    beats: AtomicU64,
+}
+
+#[derive(Debug)]
+struct About {
+    state: State,
+    description: String,
+    error: Option<String>,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Self {
+            about: Mutex::new(About { state: State::Starting, description: String::new(), error: None }),
+            frames: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
+            beats: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Status {
+    pub fn report(&self) -> Report {
+        let about = self.about();
+        Report {
+            state: about.state,
+            description: about.description.clone(),
+            error: about.error.clone(),
+            frames: self.frames.load(Ordering::Relaxed),
+            damaged: self.damaged.load(Ordering::Relaxed),
+            reopened: self.reopened.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.about().state
+    }
+
+    /// Grows at least once a second while the thread is well, whether frames come or not; not any
+    /// more once the state is [`State::Ended`].
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sets the state and says whether it is another one.
+    fn set(&self, state: State, description: &str) -> bool {
+        let mut about = self.about();
+        description.clone_into(&mut about.description);
+        std::mem::replace(&mut about.state, state) != state
+    }
+
+    fn fail(&self, error: String) {
+        self.about().error = Some(error);
+    }
+
+    /// Nothing here can be half-written when a holder panics.
+    fn about(&self) -> MutexGuard<'_, About> {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the camera thread shares with others.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// Where frames go. With [`Pace::FlatOut`] each one waits until it is taken.
+    pub frames: Latest<Frame>,
+    pub status: Arc<Status>,
+    /// Whether pictures may be taken; off closes the device within a second.
+    pub enabled: Arc<AtomicBool>,
+    pub shutdown: Shutdown,
+}
+
+impl Links {
+    fn go_on(&self) -> bool {
+        self.status.beat();
+        !self.shutdown.requested() && self.enabled.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a camera was closed.
+enum Closed {
+    /// Shutdown, or it was switched off.
+    Asked,
+    Ended,
+    Failed(CameraError),
+}
+
+/// Runs until shutdown or the end of a replay. Opens the camera again, ever more slowly up to every
+/// 10 s, when it is lost, panics of the device's library included.
+pub fn run(config: &config::Camera, links: &Links) {
+    let status = &*links.status;
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+    while !links.shutdown.requested() {
+        if !links.go_on() {
+            if links.shutdown.requested() {
+                break;
+            }
+            if status.set(State::Off, "") {
+                log::info!("camera: switched off");
+            }
+            backoff.reset();
+            links.shutdown.wait(TICK);
+            continue;
+        }
+        let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff)));
+        let error = match session {
+            Ok(Closed::Asked) => continue,
+            Ok(Closed::Ended) => {
+                status.set(State::Ended, "");
+                log::info!("camera: the replay has ended");
+                return;
+            }
+            Ok(Closed::Failed(error)) => error.to_string(),
+            Err(panic) => format!("the device's library panicked: {}", super::panic_text(&*panic)),
+        };
+        status.fail(error.clone());
+        if status.set(State::Lost, "") {
+            log::warn!("camera: {error}; trying again");
+        } else {
+            log::debug!("camera: {error}");
+        }
+        let until = Instant::now() + backoff.pause();
+        while links.go_on() && Instant::now() < until {
+            links.shutdown.wait(TICK.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+}
+
+/// From opening to closing.
+fn session(config: &config::Camera, links: &Links, backoff: &mut Backoff) -> Closed {
+    let mut camera = match super::open_while(config, &|| links.go_on()) {
+        Ok(camera) => camera,
+        Err(_) if !links.go_on() => return Closed::Asked,
+        Err(error) => return Closed::Failed(error),
+    };
+    let mut announced = false;
+    while links.go_on() {
+        match camera.next() {
+            Ok(frame) => {
+                if !announced {
+                    announce(&links.status, &*camera);
+                    backoff.reset();
+                    announced = true;
+                }
+                // Also a frame that was on its way when the switch was turned is not handed on.
+                if links.go_on() && hand_on(config, links, frame) {
+                    links.status.frames.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(CameraError::Waiting) => {}
+            Err(error @ CameraError::Damaged(_)) => {
+                let before = links.status.damaged.fetch_add(1, Ordering::Relaxed);
+                let level = if before == 0 { log::Level::Warn } else { log::Level::Debug };
+                log::log!(level, "camera: {error}");
+                links.status.fail(error.to_string());
+            }
+            Err(CameraError::Ended) => return Closed::Ended,
+            Err(error) => return Closed::Failed(error),
+        }
+    }
+    Closed::Asked
+}
+
+/// A camera counts as back once a frame came, not when it can be opened.
+fn announce(status: &Status, camera: &dyn Camera) {
+    let back = status.state() == State::Lost;
+    if back {
+        status.reopened.fetch_add(1, Ordering::Relaxed);
+    }
+    if status.set(State::Streaming, camera.description()) {
+        log::info!("camera: {}{}", camera.description(), if back { " is back" } else { "" });
+    }
+}
+
+/// Whether the frame was put in; flat out that may be refused by shutdown or the switch.
+fn hand_on(config: &config::Camera, links: &Links, frame: Frame) -> bool {
+    match config.pace {
+        Pace::RealTime => {
+            links.frames.put(frame);
+            true
+        }
+        Pace::FlatOut => {
+            let mut frame = frame;
+            while let Err(refused) = links.frames.put_when_empty(frame, TICK) {
+                if !links.go_on() {
+                    return false;
+                }
+                frame = refused;
+            }
+            true
+        }
+    }
+}

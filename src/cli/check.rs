@@ -1,0 +1,32 @@
+//! `emotiond check`: all that would keep the daemon from starting.
+
+use anyhow::Context;
+
+use crate::cli::Status;
+use crate::config::Config;
+use crate::{assets, models, mqtt};
+
+/// Loads what `run` would load and says what it is.
+pub fn run(config: &Config) -> anyhow::Result<Status> {
+    let runtime = assets::runtime().map_err(models::ModelError::from)?;
+    let detector = models::detector(&config.detector).context("detector.model")?;
+    let classifier = models::classifier(&config.classifier).context("classifier.model")?;
+    mqtt::check(&config.mqtt)?;
+    println!("device      {}", config.device.id);
+    println!("runtime     {}", runtime.display());
+    println!("detector    {}", detector.name());
+    println!("classifier  {} ({})", classifier.name(), labels(&classifier));
+    println!("camera      {}", config.camera.source);
+    println!("display     {:?}", config.display.driver);
+    match &config.mqtt.broker {
+        Some(broker) => {
+            println!("broker      {}:{}, topics below {}", broker.host, broker.port, config.mqtt.base_topic)
+        }
+        None => println!("broker      off"),
+    }
+    Ok(Status::Done)
+}
+
+fn labels(classifier: &crate::classify::Classifier) -> String {
+    classifier.labels().iter().map(|label| label.name()).collect::<Vec<_>>().join(", ")
+}

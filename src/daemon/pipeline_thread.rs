@@ -1,0 +1,203 @@
+//! The thread between camera and sinks: takes the newest frame, steps the pipeline, passes on what
+//! it says.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::camera::thread::{State as CameraState, Status as CameraStatus};
+use crate::config::Smoothing;
+use crate::display::{BrokerMark, CameraMark, View};
+use crate::emotion::Observation;
+use crate::frame::Frame;
+use crate::latest::Latest;
+use crate::mqtt::Mqtt;
+use crate::pipeline::Pipeline;
+use crate::report::{Moment, Report, Reporter};
+use crate::shutdown::Shutdown;
+use crate::stats::Meter;
+use crate::wire::Latency;
+
+/// How long a frame is waited for before the camera's state is looked at.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// What the main thread and this one share.
+pub struct Shared {
+    beats: AtomicU64,
+    errors: AtomicU64,
+    /// The replay is over and its last frame has been told of.
+    drained: AtomicBool,
+    frames_dropped: AtomicU64,
+    meter: Mutex<Meter>,
+    delegate: String,
+    /// Settings to take over before the next frame.
+    settings: Mutex<Option<(Smoothing, f32)>>,
+}
+
+impl Shared {
+    pub fn new(delegate: &str) -> Self {
+        Self {
+            beats: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            drained: AtomicBool::new(false),
+            frames_dropped: AtomicU64::new(0),
+            meter: Mutex::new(Meter::new(Instant::now())),
+            delegate: delegate.to_owned(),
+            settings: Mutex::new(None),
+        }
+    }
+
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    pub fn frames_dropped(&self) -> u64 {
+        self.frames_dropped.load(Ordering::Relaxed)
+    }
+
+    pub fn drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
+    }
+
+    pub fn delegate(&self) -> &str {
+        &self.delegate
+    }
+
+    /// Frames a second and latencies since the last call.
+    pub fn take_meter(&self) -> (f64, Latency) {
+        lock(&self.meter).take(Instant::now())
+    }
+
+    /// Smoothing and least confidence from the next frame on.
+    pub fn configure(&self, smoothing: Smoothing, min_confidence: f32) {
+        *lock(&self.settings) = Some((smoothing, min_confidence));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where observations go.
+pub struct Sinks {
+    pub mqtt: Option<Mqtt>,
+    pub views: Latest<View>,
+}
+
+pub struct PipelineThread {
+    pub pipeline: Pipeline,
+    pub frames: Latest<Frame>,
+    pub reporter: Reporter,
+    pub camera: Arc<CameraStatus>,
+    pub sinks: Sinks,
+    pub shared: Arc<Shared>,
+    pub shutdown: Shutdown,
+    /// When the newest frame was taken, on the frames' clock: a replay that runs flat out is ahead
+    /// of time.
+    pub last: Instant,
+}
+
+impl PipelineThread {
+    /// Runs until shutdown.
+    pub fn run(mut self) {
+        let mut seen: Option<Observation> = None;
+        while !self.shutdown.requested() {
+            self.shared.beats.fetch_add(1, Ordering::Relaxed);
+            if let Some((smoothing, confidence)) = lock(&self.shared.settings).take() {
+                self.pipeline.configure(&smoothing, confidence);
+            }
+            // Before the slot is looked into: a frame that comes with the end is still taken.
+            let camera = self.camera.state();
+            match self.frames.take(WAIT) {
+                Some(frame) => seen = self.step(&frame).or(seen),
+                None if camera != CameraState::Streaming => {
+                    if seen.take().is_some() {
+                        self.pipeline.reset();
+                    }
+                    let report = self.reporter.nothing(self.moment());
+                    self.tell(report);
+                    self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
+                }
+                None => {}
+            }
+            self.tell_camera(camera);
+            self.shared.frames_dropped.store(self.frames.dropped(), Ordering::Relaxed);
+            self.sinks.views.put(self.view(seen.as_ref(), camera));
+        }
+    }
+
+    fn step(&mut self, frame: &Frame) -> Option<Observation> {
+        match self.pipeline.step(frame, frame.captured) {
+            Ok(observation) => {
+                // A replay that is faster than time has captured its frames in the future.
+                let latency = Instant::now().saturating_duration_since(frame.captured);
+                lock(&self.shared.meter).add(latency);
+                let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
+                self.last = frame.captured;
+                let report = self.reporter.observe(&observation, moment);
+                self.tell(report);
+                Some(observation)
+            }
+            Err(error) => {
+                if self.shared.errors.fetch_add(1, Ordering::Relaxed) == 0 {
+                    log::error!("{error}; further errors of the models are only counted");
+                }
+                None
+            }
+        }
+    }
+
+    fn tell(&self, report: Report) {
+        let Some(mqtt) = &self.sinks.mqtt else { return };
+        if let Some(state) = &report.state {
+            mqtt.set_state(state);
+        }
+        report.events.iter().for_each(|event| mqtt.event(event));
+    }
+
+    /// The first word on the camera waits until it is known.
+    fn tell_camera(&mut self, camera: CameraState) {
+        if camera == CameraState::Starting {
+            return;
+        }
+        let online = camera == CameraState::Streaming;
+        let event = self.reporter.camera(online, self.moment());
+        if let Some(mqtt) = &self.sinks.mqtt {
+            mqtt.set_camera(online);
+            // Switching off is no loss, and the end of a replay is none either.
+            if let Some(event) = event.filter(|_| online || camera == CameraState::Lost) {
+                mqtt.event(&event);
+            }
+        }
+    }
+
+    /// Now, but never before the newest frame.
+    fn moment(&self) -> Moment {
+        Moment { instant: Instant::now().max(self.last), wall: Timestamp::now() }
+    }
+
+    fn view(&self, seen: Option<&Observation>, camera: CameraState) -> View {
+        View {
+            state: seen.map_or_else(Default::default, |observation| observation.state),
+            confidence: seen.map_or(0.0, |observation| observation.confidence),
+            faces: seen.map_or(0, |observation| observation.faces.len()),
+            camera: match camera {
+                CameraState::Starting => CameraMark::Starting,
+                CameraState::Streaming => CameraMark::Reading,
+                CameraState::Lost | CameraState::Ended => CameraMark::Lost,
+                CameraState::Off => CameraMark::Off,
+            },
+            broker: match &self.sinks.mqtt {
+                None => BrokerMark::Off,
+                Some(mqtt) if mqtt.status().connected => BrokerMark::Connected,
+                Some(_) => BrokerMark::Away,
+            },
+        }
+    }
+}

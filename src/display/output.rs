@@ -1,0 +1,131 @@
+//! Where pictures go: the panel, the PNG, the terminal. Each failure is told once and retried.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use linux_embedded_hal::I2cdev;
+
+use super::Status;
+use super::bus::{self, DisplayError};
+use super::panel::Panel;
+use super::picture::Picture;
+use super::preview;
+use crate::backoff::Backoff;
+use crate::config::{self, DisplayDriver};
+
+/// The panel, or the wait for one.
+pub struct PanelOutput {
+    config: config::Display,
+    panel: Option<(Panel<I2cdev>, PathBuf)>,
+    backoff: Backoff,
+    next_try: Option<Instant>,
+    /// The last trouble that was logged.
+    told: String,
+}
+
+impl PanelOutput {
+    /// `None` when the driver is none that has a panel.
+    pub fn new(config: &config::Display) -> Option<Self> {
+        matches!(config.driver, DisplayDriver::Auto | DisplayDriver::Ssd1306).then(|| Self {
+            config: config.clone(),
+            panel: None,
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
+            next_try: None,
+            told: String::new(),
+        })
+    }
+
+    /// Shows the picture, or switches off with `None`, when a panel is there or found again.
+    pub fn show(&mut self, picture: Option<&Picture>, now: Instant, status: &Status) {
+        if self.panel.is_none() && self.next_try.is_none_or(|next| now >= next) {
+            match bus::open(&self.config) {
+                Ok((panel, bus)) => {
+                    log::info!("display: panel at {:#04x} on {}", self.config.address, bus.display());
+                    self.told.clear();
+                    status.set_panel(Some(bus.display().to_string()));
+                    self.panel = Some((panel, bus));
+                }
+                Err(error) => self.wait(&error, now, status),
+            }
+        }
+        let Some((panel, bus)) = &mut self.panel else { return };
+        match panel.show(picture, now) {
+            Ok(()) => self.backoff.reset(),
+            Err(error) => {
+                let error = DisplayError::transfer(bus, self.config.address, bus::cause(&error));
+                status.count_error();
+                self.panel = None;
+                self.wait(&error, now, status);
+            }
+        }
+    }
+
+    /// Switches off; what fails now is of no interest any more.
+    pub fn close(self) {
+        if let Some((mut panel, _)) = self.panel {
+            let _ = panel.show(None, Instant::now());
+        }
+    }
+
+    fn wait(&mut self, error: &DisplayError, now: Instant, status: &Status) {
+        self.next_try = Some(now + self.backoff.pause());
+        status.set_panel(None);
+        let error = error.to_string();
+        status.set_error(&error);
+        if error != self.told {
+            match self.config.driver {
+                DisplayDriver::Ssd1306 => log::warn!("display: {error}; trying again"),
+                _ => log::info!("display: {error}; going on without, trying again"),
+            }
+            self.told = error;
+        }
+    }
+}
+
+/// The PNG that is written whenever the picture changes.
+pub struct PngOutput {
+    path: PathBuf,
+    failed: bool,
+}
+
+impl PngOutput {
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, failed: false }
+    }
+
+    pub fn show(&mut self, picture: &Picture, status: &Status) {
+        match preview::save(picture, &self.path) {
+            Ok(()) => self.failed = false,
+            Err(error) => {
+                let error = format!("unable to write {}: {error}", self.path.display());
+                status.count_error();
+                status.set_error(&error);
+                if !std::mem::replace(&mut self.failed, true) {
+                    log::warn!("display: {error}");
+                }
+            }
+        }
+    }
+}
+
+/// Standard output: redrawn in place on a terminal, else one picture after the other.
+pub struct TextOutput {
+    in_place: bool,
+    first: bool,
+}
+
+impl TextOutput {
+    pub fn new() -> Self {
+        Self { in_place: io::stdout().is_terminal(), first: true }
+    }
+
+    pub fn show(&mut self, picture: &Picture) {
+        let first = std::mem::replace(&mut self.first, false);
+        let text =
+            if self.in_place { preview::terminal(picture, first) } else { preview::text(picture) + "\n" };
+        let mut out = io::stdout().lock();
+        // Nobody reads any more: that is no reason to stop.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}

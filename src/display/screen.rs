@@ -1,0 +1,172 @@
+//! The screen: a face, the emotion's name, how sure it is, and small status marks.
+//!
+//! Everything lies within a margin of one pixel, so that the whole screen can be moved by one pixel
+//! in any direction without being cut.
+
+use embedded_graphics::draw_target::{DrawTarget, DrawTargetExt};
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::mono_font::MonoFont;
+use embedded_graphics::mono_font::ascii::{FONT_5X8, FONT_6X10, FONT_9X15_BOLD, FONT_9X18_BOLD};
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::prelude::{Drawable, Primitive};
+use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
+
+use super::icon;
+use super::picture::Picture;
+use super::text::Word;
+use super::{BrokerMark, CameraMark, View, figure};
+use crate::config::DisplaySize;
+use crate::emotion::State;
+
+/// Where the parts are, in pixels.
+struct Layout {
+    /// Upper left corner and side of the face or another figure.
+    figure: (Point, u32),
+    /// Upper left corner of what is said large.
+    name: Point,
+    /// Where the name's second word goes; `None`: beside the first.
+    second_word: Option<Point>,
+    bar: Rectangle,
+    /// Upper right corner of the percentage.
+    percent: Point,
+    percent_font: &'static MonoFont<'static>,
+    /// Upper left corner of what is said below the name when there is no bar.
+    hint: Point,
+    /// Upper right corner of the first mark, and the step to the next.
+    marks: (Point, Point),
+}
+
+const fn layout(size: DisplaySize) -> Layout {
+    match size {
+        DisplaySize::W128H64 => Layout {
+            figure: (Point::new(1, 7), 52),
+            name: Point::new(56, 14),
+            second_word: Some(Point::new(56, 31)),
+            bar: Rectangle::new(Point::new(56, 53), Size::new(71, 9)),
+            percent: Point::new(127, 37),
+            percent_font: &FONT_9X15_BOLD,
+            hint: Point::new(56, 52),
+            marks: (Point::new(127, 2), Point::new(-13, 0)),
+        },
+        DisplaySize::W128H32 => Layout {
+            figure: (Point::new(1, 1), 30),
+            name: Point::new(35, 0),
+            second_word: None,
+            bar: Rectangle::new(Point::new(35, 22), Size::new(49, 8)),
+            percent: Point::new(114, 21),
+            percent_font: &FONT_6X10,
+            hint: Point::new(35, 21),
+            marks: (Point::new(127, 2), Point::new(0, 10)),
+        },
+    }
+}
+
+/// The picture of `view`, moved by `shift` (each coordinate -1 to 1).
+pub fn picture(view: &View, size: DisplaySize, shift: Point) -> Picture {
+    let mut picture = Picture::new(size);
+    let Ok(()) = draw(&mut picture.translated(shift), view, size);
+    picture
+}
+
+/// Draws `view` on `target`, which is `size` large and dark.
+///
+/// # Errors
+/// Those of `target`.
+pub fn draw<D>(target: &mut D, view: &View, size: DisplaySize) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let layout = layout(size);
+    let (corner, side) = layout.figure;
+    if view.camera == CameraMark::Reading {
+        figure::face(target, view.state, corner, side)?;
+    } else {
+        figure::camera(target, view.camera, corner, side)?;
+    }
+    let (text, hint) = match (view.camera, view.state) {
+        (CameraMark::Reading, State::None) => ("No face", "waiting"),
+        (CameraMark::Reading, state) => {
+            name(target, &layout, &title(state.name()))?;
+            confidence(target, &layout, view.confidence)?;
+            return marks(target, &layout, view);
+        }
+        (CameraMark::Lost, _) => ("No camera", "trying again"),
+        (CameraMark::Off, _) => ("Camera off", "privacy"),
+        (CameraMark::Starting, _) => ("Starting", "one moment"),
+    };
+    name(target, &layout, text)?;
+    Word::new(hint, &FONT_6X10).draw(target, layout.hint)?;
+    marks(target, &layout, view)
+}
+
+/// With a capital letter.
+fn title(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_uppercase() + rest
+}
+
+/// What is said large: an emotion, or why there is none.
+fn name<D>(target: &mut D, layout: &Layout, text: &str) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let mut put = |text, place| Word::new(text, &FONT_9X18_BOLD).draw(target, place);
+    match (layout.second_word, text.split_once(' ')) {
+        (Some(second), Some((one, two))) => {
+            put(one, layout.name)?;
+            put(two, second)
+        }
+        _ => put(text, layout.name),
+    }
+}
+
+/// A bar and a percentage.
+fn confidence<D>(target: &mut D, layout: &Layout, confidence: f32) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let share = confidence.clamp(0.0, 1.0);
+    let text = format!("{:.0}%", share * 100.0);
+    let percent = Word::new(&text, layout.percent_font);
+    percent.draw(target, layout.percent - Point::new(percent.width(), 0))?;
+
+    let round = Size::new_equal(3);
+    RoundedRectangle::with_equal_corners(layout.bar, round)
+        .into_styled(PrimitiveStyle::with_stroke(BinaryColor::On, 1))
+        .draw(target)?;
+    let inside = layout.bar.offset(-2);
+    let filled = (share * inside.size.width as f32).round() as u32;
+    Rectangle::new(inside.top_left, Size::new(filled, inside.size.height))
+        .into_styled(PrimitiveStyle::with_fill(BinaryColor::On))
+        .draw(target)
+}
+
+fn marks<D>(target: &mut D, layout: &Layout, view: &View) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let camera = match view.camera {
+        CameraMark::Reading => icon::CAMERA,
+        CameraMark::Starting => icon::CAMERA_STARTING,
+        CameraMark::Lost => icon::CAMERA_LOST,
+        CameraMark::Off => icon::CAMERA_OFF,
+    };
+    let broker = match view.broker {
+        BrokerMark::Connected => Some(icon::BROKER),
+        BrokerMark::Away => Some(icon::BROKER_AWAY),
+        BrokerMark::Off => None,
+    };
+    let (mut corner, step) = layout.marks;
+    for icon in [Some(camera), broker].into_iter().flatten() {
+        icon.draw(target, corner - Point::new(icon.width(), 0))?;
+        corner += step;
+    }
+    if view.faces > 1 {
+        let number = if view.faces < 10 { view.faces.to_string() } else { "+".to_owned() };
+        let number = Word::new(&number, &FONT_5X8);
+        corner -= Point::new(number.width(), 0);
+        number.draw(target, corner)?;
+        icon::PERSON.draw(target, corner - Point::new(icon::PERSON.width() + 2, 0))?;
+    }
+    Ok(())
+}
