@@ -42,7 +42,8 @@ pub fn address() -> String {
 pub struct Mosquitto {
     pub host: String,
     pub folder: TempDir,
-    config: String,
+    /// Read when the process starts.
+    pub config: String,
     child: Option<Child>,
 }
 
@@ -62,12 +63,6 @@ impl Mosquitto {
         // As root mosquitto would become a user that cannot read the folder.
         let config = format!("user root\nmax_queued_messages 0\nlistener {} {host}\n{config}\n", Self::PORT);
         Self { host, folder, config, child: None }
-    }
-
-    /// Adds to the configuration.
-    pub fn configure(&mut self, lines: &str) {
-        self.config.push_str(lines);
-        self.config.push('\n');
     }
 
     pub fn path(&self, file: &str) -> String {
