@@ -16,9 +16,43 @@ def _say(text):
 
 
 def _prepare(options):
-    from .dataset import prepare
+    from . import dataset
 
-    _say(json.dumps(prepare(options.fer2013, options.votes, options.out)))
+    if options.votes and not options.fer2013:
+        raise TrainingError("unable to prepare: --votes needs the faces of --fer2013")
+    sources = []
+    if options.fer2013:
+        sources.append(dataset.from_fer2013(options.fer2013, options.votes))
+    for path in options.pictures + options.test_pictures:
+        sources.append(
+            dataset.from_pictures(
+                path,
+                only_test=path in options.test_pictures,
+                test_share=options.test_share,
+                seed=options.seed,
+                emotiond=options.emotiond,
+                model=options.crop_model,
+            )
+        )
+    if not sources:
+        raise TrainingError("unable to prepare: name data with --fer2013 or --pictures")
+    _say(_counts_table(dataset.prepare(sources, options.out, options.near)))
+
+
+def _counts_table(counts):
+    """Return what `prepare` counted as text."""
+    lines = [
+        f"left out of training, for being in another split: {counts['leaked']} faces,"
+        f" and {counts['near']} nearly the same",
+        f"repeats within training, joined: {counts['repeats']}",
+        f"photos without a face: {counts['left_out']}",
+    ]
+    for name, split in counts["splits"].items():
+        lines.append(f"{name}: {split['rows']} faces")
+        for key in ("by_majority", "by_label"):
+            found = ", ".join(f"{label} {count}" for label, count in split[key].items())
+            lines.append(f"  {key.replace('_', ' ')}: {sum(split[key].values())} ({found})")
+    return "\n".join(lines)
 
 
 def _train(options):
@@ -54,6 +88,42 @@ def _report(options):
     _say(report(options.run, options.data, options.model, options.card))
 
 
+def _share(text):
+    value = float(text)
+    if not 0.01 <= value <= 0.5:
+        raise argparse.ArgumentTypeError("must be 0.01 to 0.5")
+    return value
+
+
+def _add_prepare(command):
+    made = command(
+        _prepare, "read, check and join the data of all sources into one folder",
+        out="folder to fill",
+    )  # fmt: skip
+    made.add_argument("--fer2013", help="fer2013.csv, plain or .gz, .xz, .zip")
+    made.add_argument("--votes", help="fer2013new.csv: FER+'s votes for the same rows")
+    made.add_argument(
+        "--pictures", action="append", default=[], metavar="PATH",
+        help="folder of class folders (happy, sad, …; CK+), or CSV with image and emotion;"
+        " may be repeated",
+    )  # fmt: skip
+    made.add_argument(
+        "--test-pictures", action="append", default=[], metavar="PATH",
+        help="the same, all of it for the split Test",
+    )  # fmt: skip
+    made.add_argument(
+        "--test-share", type=_share, default=0.2, help="of --pictures; default: %(default)s"
+    )
+    made.add_argument("--seed", type=int, default=1, help="of the split; default: %(default)s")
+    made.add_argument(
+        "--near", type=float, default=0.97,
+        help="likeness from which a training face repeats another split's;"
+        " above 1: only what is the same byte for byte; default: %(default)s",
+    )  # fmt: skip
+    made.add_argument("--emotiond", help="program that cuts photos; default: EMOTIOND_BIN, …")
+    made.add_argument("--crop-model", help=".tflite whose sidecar says how to cut photos")
+
+
 def parser():
     """Build the parser of the command line."""
     top = argparse.ArgumentParser(prog="emotion_training", description=__doc__)
@@ -67,10 +137,7 @@ def parser():
         return made
 
     data, run = "folder made by prepare", "run folder"
-    command(
-        _prepare, "join FER2013 and FER+ into one file",
-        fer2013="fer2013.csv, plain or .gz, .xz, .zip", votes="fer2013new.csv", out="folder to fill",
-    )  # fmt: skip
+    _add_prepare(command)
     command(
         _train, "train, or go on with a run that was cut short",
         recipe="TOML recipe", data=data, run=run,
