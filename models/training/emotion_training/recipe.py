@@ -48,6 +48,10 @@ class Export:
     """How the int8 file is made."""
 
     calibration_faces: int = 1000
+    calibration: str = "random"  # or "balanced": as many faces of each class
+    percentile: float = 100.0  # int8 ranges run from 100 - percentile to percentile
+    remedy: str = "auto"  # other ways where int8 loses over half a point; or "all", "off"
+    prior_shift: float = 0.0  # share of the log prior taken off the logits
     temperature_split: str = "PublicTest"
     training_data: str = ""  # said in the sidecar
 
