@@ -79,7 +79,13 @@ def _evaluate(options):
 def _export(options):
     from .export import export
 
-    _say(json.dumps(export(options.run, options.data, options.out), indent=2))
+    given = {key: getattr(options, key) for key in ("prior_shift", "remedy")}
+    described = export(
+        options.out, options.data, options.run, options.model, options.recipe,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+        **{key: value for key, value in given.items() if value is not None},
+    )  # fmt: skip
+    _say(json.dumps(described, indent=2))
 
 
 def _report(options):
@@ -149,10 +155,15 @@ def parser():
     made.add_argument("--split", default="PublicTest", help="default: %(default)s")
     made.add_argument("--temperature", type=float, help="default: the sidecar's, else 1")
     made.add_argument("--json", action="store_true", help="print one line of JSON")
-    command(
+    made = command(
         _export, "write the int8 .tflite and its sidecar",
-        run=run, data=data, out="path without ending, such as models/emotion",
+        data=data, out="path without ending, such as models/emotion",
     )  # fmt: skip
+    made.add_argument("--run", help="run folder; its net is exported unless --model is given")
+    made.add_argument("--model", help="another .keras file")
+    made.add_argument("--recipe", help="recipe to use instead of the run's")
+    made.add_argument("--prior-shift", type=float, help="instead of the recipe's: 0 to 1")
+    made.add_argument("--remedy", help="instead of the recipe's: auto, all or off")
     command(
         _report, "write the model card and its pictures",
         run=run, data=data, model="exported .tflite", card="Markdown file to write",

@@ -19,10 +19,7 @@ class KerasModel:
     """A float model."""
 
     def __init__(self, path):
-        try:
-            self.model = keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"unable to load model {path}: {error}") from error
+        self.model = load_keras(path)
 
     def logits(self, pixels):
         """Return float32 logits (n, 8) for uint8 pixels (n, h, w)."""
@@ -52,6 +49,23 @@ class TfliteModel:
             self.interpreter.invoke()
             found.append(self.interpreter.get_tensor(self.output["index"])[0])
         return dequantise(np.array(found), self.output)
+
+
+def load_keras(path):
+    """Load a .keras file as a float32 net, also if it was saved with another precision."""
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"unable to load model {path}: {error}") from error
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def as_float32(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    exact = keras.models.clone_model(model, clone_function=as_float32, recursive=True)
+    exact.set_weights(model.get_weights())
+    return exact
 
 
 def keras_logits(model, pixels, batch=256):

@@ -104,6 +104,11 @@ class Export:
     """How the int8 file is made."""
 
     calibration_faces: int = _between(1000, 1, 1_000_000)
+    calibration: str = _one_of("random", "random", "balanced")  # as many faces of each class
+    percentile: float = _between(100.0, 90.0, 100.0)  # int8 ranges run from 100 - it to it
+    # Other ways are tried where int8 loses over half a point (auto), always, or never.
+    remedy: str = _one_of("auto", "auto", "all", "off")
+    prior_shift: float = _between(0.0, 0.0, 1.0)  # share of the log prior taken off the logits
     temperature_split: str = "PublicTest"
     training_data: str = ""  # said in the sidecar
 

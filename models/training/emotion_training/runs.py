@@ -18,6 +18,7 @@ STATE = "state.npz"
 MODEL = "model.keras"
 LOG = "log.csv"
 VERSIONS = "versions.json"
+EXPORT = "export.json"
 LOG_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "macro_f1", "watch_loss", "seconds")
 
 
@@ -27,6 +28,11 @@ def write_whole(path, write):
     part = path.with_name(f".part-{path.name}")
     write(part)
     os.replace(part, path)
+
+
+def write_text(path, text):
+    """Write a text file whole or not at all."""
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def open_run(folder, recipe_path):
