@@ -1,4 +1,4 @@
-"""Command line: python -m emotion_training prepare | train | evaluate | export | report."""
+"""Command line: python -m emotion_training prepare | augment | train | distill | evaluate | …"""
 
 import argparse
 import json
@@ -61,17 +61,37 @@ def _train(options):
     _say(train(options.recipe, options.data, options.run, say=_say))
 
 
+def _distill(options):
+    from .distill import distill
+
+    _say(distill(options.recipe, options.data, options.run, options.teacher, say=_say))
+
+
+def _augment(options):
+    from .preview import preview
+
+    _say(preview(options.recipe, options.data, options.out, options.faces, options.seed))
+
+
+def _nets(_options):
+    from .preview import nets_table
+
+    _say(nets_table())
+
+
 def _evaluate(options):
     from . import dataset
     from .evaluate import evaluate
 
     split = dataset.split(options.data, options.split)
-    found = evaluate(options.model, split, options.temperature)
+    labels = [label.strip() for label in options.labels.split(",")] if options.labels else None
+    found = evaluate(options.model, split, options.temperature, options.judge, labels, options.mean)
     if options.json:
         _say(json.dumps(found))
         return
-    for key in ("samples", "accuracy", "macro_f1", "top2", "ece", "nll", "temperature"):
+    for key in ("samples", "accuracy", "macro_f1", "top2", "ece", "nll"):
         _say(f"{key}: {found[key]:.5g}")
+    _say(f"temperature: {found['temperature']}, right by {found['judge']}")
     for label, row in found["per_class"].items():
         _say(f"{label}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
 
@@ -130,6 +150,27 @@ def _add_prepare(command):
     made.add_argument("--crop-model", help=".tflite whose sidecar says how to cut photos")
 
 
+def _add_evaluate(command, data):
+    made = command(_evaluate, "figures of a model, or of several as one", data=data)
+    made.add_argument(
+        "--model", action="append", required=True,
+        help="run folder, .keras or .tflite; may be repeated",
+    )  # fmt: skip
+    made.add_argument("--split", default="PublicTest", help="default: %(default)s")
+    made.add_argument(
+        "--judge", choices=("majority", "label"),
+        help="what is right: FER+'s majority rule, or the data's own label;"
+        " default: as the run's recipe says, else majority",
+    )  # fmt: skip
+    made.add_argument("--labels", help="happy,sad,…: only these faces and answers")
+    made.add_argument(
+        "--mean", choices=("log-probabilities", "probabilities"), default="log-probabilities",
+        help="how several models' answers become one; default: %(default)s",
+    )  # fmt: skip
+    made.add_argument("--temperature", type=float, help="default: the sidecar's, else 1")
+    made.add_argument("--json", action="store_true", help="print one line of JSON")
+
+
 def parser():
     """Build the parser of the command line."""
     top = argparse.ArgumentParser(prog="emotion_training", description=__doc__)
@@ -144,17 +185,26 @@ def parser():
 
     data, run = "folder made by prepare", "run folder"
     _add_prepare(command)
+    made = command(
+        _augment, "draw what a recipe's augmentation makes of faces",
+        recipe="TOML recipe", data=data, out="PNG to write",
+    )  # fmt: skip
+    made.add_argument("--faces", type=int, default=8, help="default: %(default)s")
+    made.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    command(_nets, "list the nets by name with their sizes")
     command(
         _train, "train, or go on with a run that was cut short",
         recipe="TOML recipe", data=data, run=run,
     )  # fmt: skip
     made = command(
-        _evaluate, "figures of a model under FER+'s majority rule",
-        model=".keras or .tflite", data=data,
+        _distill, "train a small net from others, or go on",
+        recipe="TOML recipe with [distill]", data=data, run=run,
     )  # fmt: skip
-    made.add_argument("--split", default="PublicTest", help="default: %(default)s")
-    made.add_argument("--temperature", type=float, help="default: the sidecar's, else 1")
-    made.add_argument("--json", action="store_true", help="print one line of JSON")
+    made.add_argument(
+        "--teacher", action="append", required=True,
+        help="run folder, .keras or .tflite; may be repeated",
+    )  # fmt: skip
+    _add_evaluate(command, data)
     made = command(
         _export, "write the int8 .tflite and its sidecar",
         data=data, out="path without ending, such as models/emotion",
