@@ -140,7 +140,8 @@ class Trainer:
     def _step(self, pictures, goals, decay):
         parts = self.strategy.run(self._replica_step, args=(pictures, goals))
         for mean, value in zip(self.average.weights, self.model.weights, strict=True):
-            mean.assign(mean * decay + tf.cast(value, mean.dtype) * (1 - decay))
+            if mean.dtype == "float32":
+                mean.assign(mean * decay + tf.cast(value, mean.dtype) * (1 - decay))
         return [self.strategy.reduce(tf.distribute.ReduceOp.SUM, part, None) for part in parts]
 
     def run_epoch(self, epoch):
