@@ -156,7 +156,11 @@ fn task(data: Dataset, args: &EvalArgs, classifiers: &[Classifier]) -> anyhow::R
 /// Says on standard error what is about to be measured, and how.
 fn say_what(path: &Path, data: &Dataset, args: &EvalArgs, detect: bool) {
     let chosen = if args.crops || args.detect { "" } else { ", the default for this format" };
-    let how = if detect { "the largest face of each picture (--detect" } else { "pictures are faces already (--crops" };
+    let how = if detect {
+        "the largest face of each picture (--detect"
+    } else {
+        "pictures are faces already (--crops"
+    };
     eprintln!("{}: {}, {} samples; {how}{chosen})", path.display(), data.format.name(), data.samples.len());
 }
 
@@ -231,7 +235,14 @@ fn print(report: &Report, task: &Task, evaluation: &Evaluation) {
     }
     if let Some(against) = &report.against {
         let McNemar { only_first_right, only_second_right, method, p, .. } = against.mcnemar;
-        println!("\n{}: accuracy {:.2} %  macro F1 {:.3}", against.model, 100.0 * against.metrics.accuracy, against.metrics.macro_f1);
-        println!("only the first right {only_first_right}, only the second {only_second_right}: p = {p:.4} ({method})");
+        println!(
+            "\n{}: accuracy {:.2} %  macro F1 {:.3}",
+            against.model,
+            100.0 * against.metrics.accuracy,
+            against.metrics.macro_f1
+        );
+        println!(
+            "only the first right {only_first_right}, only the second {only_second_right}: p = {p:.4} ({method})"
+        );
     }
 }

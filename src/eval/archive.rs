@@ -32,8 +32,8 @@ pub fn with_reader<T>(
         use_it(&mut liblzma::read::XzDecoder::new_multi_decoder(file))
     } else if start.starts_with(ZIP) {
         let mut archive = zip::ZipArchive::new(file).map_err(|error| failed(io::Error::other(error)))?;
-        let name = only_csv(&archive)
-            .map_err(|reason| DatasetError::File { path: path.to_owned(), reason })?;
+        let name =
+            only_csv(&archive).map_err(|reason| DatasetError::File { path: path.to_owned(), reason })?;
         let mut entry = archive.by_name(&name).map_err(|error| failed(io::Error::other(error)))?;
         use_it(&mut entry)
     } else {

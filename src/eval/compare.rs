@@ -86,10 +86,8 @@ mod tests {
             confidence: 0.9,
         };
         let answers = |right: [bool; 5]| right.map(outcome);
-        let found = mcnemar(
-            &answers([true, true, true, false, false]),
-            &answers([true, false, false, true, false]),
-        );
+        let found =
+            mcnemar(&answers([true, true, true, false, false]), &answers([true, false, false, true, false]));
         assert_eq!((found.only_first_right, found.only_second_right), (2, 1));
     }
 }

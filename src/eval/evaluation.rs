@@ -54,7 +54,8 @@ impl Task {
         if labels.len() < 2 {
             return Err(NothingToTell);
         }
-        let left_out = data.unknown + data.samples.iter().filter(|sample| !labels.contains(&sample.label)).count();
+        let left_out =
+            data.unknown + data.samples.iter().filter(|sample| !labels.contains(&sample.label)).count();
         Ok(Self { data, labels, left_out, notes })
     }
 

@@ -49,6 +49,7 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
     data.labels.extend(if votes.is_some() { VOTE_LABELS.as_slice() } else { LABELS.as_slice() });
     let mut splits = BTreeSet::new();
     let mut undecided = 0;
+    let mut last = String::new();
     let mut record = csv::StringRecord::new();
     while table.next(&mut record)? {
         let [emotion, face, usage] = columns.map(|column| record[column].trim());
@@ -56,7 +57,8 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
             None => None,
             Some(votes) => Some(votes.of_row(table.row, usage)?),
         };
-        if !splits.contains(usage) {
+        if last != usage {
+            usage.clone_into(&mut last);
             splits.insert(usage.to_owned());
         }
         if selection.split.is_some_and(|split| split != usage) {
@@ -69,7 +71,7 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
             None => undecided += 1,
         }
     }
-    check_end(&table, &record, columns[2], &splits)?;
+    check_end(&table, &last, &splits)?;
     if let Some(votes) = &votes {
         votes.check_length(table.row)?;
     }
@@ -83,19 +85,11 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
 }
 
 /// A file that was cut within its last word still has all fields there.
-fn check_end(
-    table: &Table<'_>,
-    last: &csv::StringRecord,
-    usage: usize,
-    splits: &BTreeSet<String>,
-) -> Result<(), DatasetError> {
-    let last = last.get(usage).unwrap_or_default().trim();
-    let whole = SPLITS.into_iter().chain(splits.iter().map(String::as_str));
-    match whole.into_iter().find(|split| split.len() > last.len() && split.starts_with(last)) {
-        Some(split) if table.row > 0 => {
-            Err(table.bad(format!("usage {last:?} is {split:?} cut short (copy the file again)")))
-        }
-        _ => Ok(()),
+fn check_end(table: &Table<'_>, last: &str, splits: &BTreeSet<String>) -> Result<(), DatasetError> {
+    let mut whole = SPLITS.into_iter().chain(splits.iter().map(String::as_str));
+    match whole.find(|split| table.row > 0 && split.len() > last.len() && split.starts_with(last)) {
+        Some(split) => Err(table.bad(format!("usage {last:?} is {split:?} cut short (copy the file again)"))),
+        None => Ok(()),
     }
 }
 

@@ -27,7 +27,8 @@ pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
     for (name, folder) in others {
         let count = pictures(&folder, &mut Vec::new())?.len();
         data.unknown += count;
-        data.notes.push(format!("left out, because no emotion is called so: folder {name} ({count} pictures)"));
+        data.notes
+            .push(format!("left out, because no emotion is called so: folder {name} ({count} pictures)"));
     }
     for (label, folders) in classes {
         data.labels.insert(label);

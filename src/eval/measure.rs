@@ -45,10 +45,8 @@ pub fn looks(
 ) -> Result<Vec<Result<Look, PhotoError>>, EngineError> {
     let next = AtomicUsize::new(0);
     let parts: Vec<Result<Vec<_>, EngineError>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = workers
-            .iter_mut()
-            .map(|nets| scope.spawn(|| work(nets, samples, &next, done)))
-            .collect();
+        let threads: Vec<_> =
+            workers.iter_mut().map(|nets| scope.spawn(|| work(nets, samples, &next, done))).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -95,7 +93,8 @@ fn frame(picture: &Picture) -> Result<Frame, PhotoError> {
 
 impl Nets {
     fn look(&mut self, frame: &Frame) -> Result<Look, EngineError> {
-        let mut look = Look { scores: Vec::new(), faces: 1, detecting: Duration::ZERO, classifying: Duration::ZERO };
+        let mut look =
+            Look { scores: Vec::new(), faces: 1, detecting: Duration::ZERO, classifying: Duration::ZERO };
         let started = Instant::now();
         let mut face = None;
         if let Some(detector) = &mut self.detector {

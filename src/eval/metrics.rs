@@ -275,10 +275,7 @@ pub(super) mod tests {
         let metrics = Metrics::of(&labels, &tally);
         assert_eq!((metrics.samples, metrics.accuracy, metrics.top2), (40, 0.75, 1.0));
         let (name, sad) = metrics.per_class[1];
-        assert_eq!(
-            (name, sad.precision, sad.recall, sad.f1, sad.support),
-            ("sad", 1.0, 0.5, 0.6667, 20)
-        );
+        assert_eq!((name, sad.precision, sad.recall, sad.f1, sad.support), ("sad", 1.0, 0.5, 0.6667, 20));
         // Happy: precision 20/30, recall 1, F1 0.8; macro (0.8 + 2/3) / 2.
         assert_eq!(metrics.macro_f1, 0.7333);
         assert_eq!(metrics.confusion.rows, [[20, 0], [10, 10]]);
