@@ -1,11 +1,13 @@
 //! The running daemon: builds the parts, spawns their threads, passes observations on, minds
 //! signals and the watchdog, and joins. The only file that knows everybody.
 
+mod control;
+mod face_image;
 mod health;
 mod pipeline_thread;
+mod switch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,10 +19,10 @@ use signal_hook::iterator::Signals;
 use crate::config::{Config, Delegate};
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
-use crate::settings::{self, Settings};
 use crate::shutdown::Shutdown;
-use crate::{camera, display, models, mqtt, rules};
+use crate::{camera, display, models, mqtt, random, rules};
 
+use control::Control;
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
 
@@ -40,7 +42,7 @@ pub struct Options {
 struct Daemon {
     config: Config,
     shutdown: Shutdown,
-    enabled: Arc<AtomicBool>,
+    control: Control,
     camera: Arc<camera::thread::Status>,
     display: Arc<display::Status>,
     mqtt: Option<mqtt::Mqtt>,
@@ -83,11 +85,7 @@ impl Daemon {
             // Fails only while the daemon stops.
             let _ = on_command.send(command);
         })?;
-        let enabled = Arc::new(AtomicBool::new(config.camera.enabled && kept_settings(&config).enabled));
         let (mqtt, mqtt_thread) = client.unzip();
-        if let Some(mqtt) = &mqtt {
-            mqtt.set_enabled(enabled.load(Ordering::Relaxed));
-        }
         let letters = mqtt.clone();
         let post = move |message: rules::Message| {
             if let Some(mqtt) = &letters {
@@ -97,15 +95,18 @@ impl Daemon {
         let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
         let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
         threads.push(("rules", rules_thread));
+        let camera = Arc::default();
+        let shared = Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate()));
+        let control = Control::new(&config, Arc::clone(&camera), Arc::clone(&shared), mqtt.clone());
         let mut daemon = Self {
-            camera: Arc::default(),
+            camera,
             display: Arc::default(),
-            pipeline: Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate())),
+            pipeline: shared,
             threads,
             rules,
             config,
             shutdown,
-            enabled,
+            control,
             mqtt,
             commands,
         };
@@ -119,13 +120,16 @@ impl Daemon {
         let links = camera::thread::Links {
             frames: frames.clone(),
             status: Arc::clone(&self.camera),
-            enabled: Arc::clone(&self.enabled),
+            enabled: self.control.switch.flag(),
+            restart: Arc::clone(&self.control.restart),
             shutdown: self.shutdown.clone(),
         };
         let settings = self.config.camera.clone();
         self.spawn("camera", move || camera::thread::run(&settings, &links))?;
 
-        let reporter = Reporter::new(&self.config.device.id, self.config.mqtt.state_interval, Moment::now());
+        // Not from the clock, which may start at the same wrong time again and again.
+        let run = format!("{}-{}", self.config.device.id, random::run_id());
+        let reporter = Reporter::new(&run, self.config.mqtt.state_interval, Moment::now());
         let worker = PipelineThread {
             pipeline,
             frames,
@@ -133,6 +137,7 @@ impl Daemon {
             camera: Arc::clone(&self.camera),
             sinks: Sinks { mqtt: self.mqtt.clone(), rules: self.rules.clone(), views: views.clone() },
             shared: Arc::clone(&self.pipeline),
+            face_image: self.config.mqtt.face_image.then(Default::default),
             shutdown: self.shutdown.clone(),
             last: Instant::now(),
         };
@@ -169,8 +174,9 @@ impl Daemon {
                 }
             }
             while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+                self.control.obey(&command, &self.config);
             }
+            self.control.tell_camera();
             let ended = self.camera.state() == camera::thread::State::Ended;
             if let Some((name, _)) = self
                 .threads
@@ -214,21 +220,6 @@ impl Daemon {
         mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.rules, &self.pipeline));
     }
 
-    fn obey(&self, command: mqtt::Command) {
-        let mqtt::Command::SetEnabled(enabled) = command;
-        let Some(mqtt) = &self.mqtt else { return };
-        if enabled && !self.config.camera.enabled {
-            mqtt.refuse(command, "camera.enabled is false in the configuration file");
-            return;
-        }
-        log::info!("camera switched {} over MQTT", if enabled { "on" } else { "off" });
-        self.enabled.store(enabled, Ordering::Relaxed);
-        mqtt.set_enabled(enabled);
-        if let Err(error) = settings::save(&self.config.device.state_dir, Settings { enabled }) {
-            log::warn!("the camera's switch will be forgotten at restart: {error}");
-        }
-    }
-
     /// Takes over what can be changed while running; says what needs a restart.
     fn reload(&mut self, reload: &dyn Fn() -> anyhow::Result<Config>) {
         let new = match reload() {
@@ -243,7 +234,7 @@ impl Daemon {
             return;
         }
         let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
-        self.pipeline.configure(smoothing.clone(), confidence);
+        self.control.apply(&new);
         log::set_max_level(new.log.level);
         let mut expected = self.config.clone();
         expected.smoothing = smoothing;
@@ -273,14 +264,6 @@ impl Daemon {
             None => result,
         }
     }
-}
-
-/// What was switched off over MQTT stays off; unreadable settings are said and replaced.
-fn kept_settings(config: &Config) -> Settings {
-    settings::load(&config.device.state_dir).unwrap_or_else(|error| {
-        log::warn!("settings are back to their defaults: {error}");
-        Settings::default()
-    })
 }
 
 /// Sections that are understood but whose part this version does not have.

@@ -40,6 +40,8 @@ pub mod mqtt;
 pub mod photo;
 /// One frame in, one observation out.
 pub mod pipeline;
+/// Chance for jitter and names.
+pub mod random;
 /// What is worth telling: from observations to messages.
 pub mod report;
 /// What is done when something is seen for some time.

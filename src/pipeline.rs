@@ -51,16 +51,19 @@ impl Pipeline {
         }
     }
 
-    /// What can be changed while running.
+    /// What can be changed while running. No face is forgotten, so that nobody seems to come or go.
     pub fn configure(&mut self, smoothing: &Smoothing, min_confidence: f32) {
         self.smoothing = smoothing.clone();
         self.min_confidence = min_confidence;
-        self.reset();
+        self.tracker.hold_for(smoothing.hold);
+        for face in self.faces.values_mut() {
+            face.smoother.configure(smoothing, min_confidence);
+        }
     }
 
     /// Forgets every face, as after the camera was switched off. Ids go on.
     pub fn reset(&mut self) {
-        self.tracker.forget(self.smoothing.hold);
+        self.tracker.forget();
         self.faces.clear();
     }
 

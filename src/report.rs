@@ -60,10 +60,11 @@ struct Told {
 }
 
 impl Reporter {
-    /// An unchanged state is told again every `interval`.
-    pub fn new(device: &str, interval: Duration, start: Moment) -> Self {
+    /// `run` names this run of the program among all devices and runs; an unchanged state is told
+    /// again every `interval`.
+    pub fn new(run: &str, interval: Duration, start: Moment) -> Self {
         Self {
-            prefix: format!("{device}-{:x}", start.wall.as_millisecond()),
+            prefix: run.to_owned(),
             events: 0,
             interval,
             told: None,

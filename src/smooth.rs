@@ -36,6 +36,12 @@ impl Smoother {
         smoother
     }
 
+    /// Other settings from now on; what was seen is not forgotten.
+    pub fn configure(&mut self, settings: &Smoothing, min_confidence: f32) {
+        self.settings = settings.clone();
+        self.min_confidence = min_confidence;
+    }
+
     /// Takes the probabilities of the next frame.
     pub fn update(&mut self, scores: &Scores, now: Instant) {
         let elapsed = now.saturating_duration_since(self.updated);

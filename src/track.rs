@@ -55,9 +55,13 @@ impl Tracker {
         Self { hold, tracks: Vec::new(), last_id: 0, primary: None }
     }
 
-    /// Drops every face; ids go on. From now on faces are held for `hold`.
-    pub fn forget(&mut self, hold: Duration) {
+    /// From now on faces that are not found any more are held for `hold`.
+    pub fn hold_for(&mut self, hold: Duration) {
         self.hold = hold;
+    }
+
+    /// Drops every face; ids go on.
+    pub fn forget(&mut self) {
         self.tracks.clear();
         self.primary = None;
     }

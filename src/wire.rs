@@ -93,6 +93,11 @@ pub enum EventType {
     CameraBack,
 }
 
+impl EventType {
+    pub const ALL: [Self; 5] =
+        [Self::EmotionChanged, Self::FaceAppeared, Self::FaceLeft, Self::CameraLost, Self::CameraBack];
+}
+
 /// An `event` message. `id` is unique over devices and restarts, so that a message that QoS 1
 /// delivered twice can be told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -193,6 +198,24 @@ pub struct Stats {
     pub memory_bytes: u64,
     /// What the nets run on.
     pub delegate: String,
+}
+
+/// The retained `camera/state` message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CameraState {
+    /// `starting`, `off`, `streaming`, `lost` or `ended`.
+    pub state: &'static str,
+    /// What the open camera says of itself.
+    pub camera: Option<String>,
+    /// Why it is lost.
+    pub error: Option<String>,
+}
+
+/// The retained `settings` message: what can be changed while running, as it is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Settings {
+    pub min_confidence: f64,
+    pub dwell_s: f64,
 }
 
 /// An `error` message: a command that was refused, and why.

@@ -360,6 +360,7 @@ struct Running {
 impl Running {
     fn start(config: config::Camera) -> Self {
         let links = Links {
+            restart: Arc::default(),
             frames: Latest::default(),
             status: Arc::new(Status::default()),
             enabled: Arc::new(AtomicBool::new(true)),

@@ -74,6 +74,18 @@ impl Default for Status {
     }
 }
 
+impl State {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Off => "off",
+            Self::Streaming => "streaming",
+            Self::Lost => "lost",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl Status {
     pub fn report(&self) -> Report {
         let about = self.about();
@@ -126,13 +138,17 @@ pub struct Links {
     pub status: Arc<Status>,
     /// Whether pictures may be taken; off closes the device within a second.
     pub enabled: Arc<AtomicBool>,
+    /// Set to have the device closed and opened again.
+    pub restart: Arc<AtomicBool>,
     pub shutdown: Shutdown,
 }
 
 impl Links {
     fn go_on(&self) -> bool {
         self.status.beat();
-        !self.shutdown.requested() && self.enabled.load(Ordering::Relaxed)
+        !self.shutdown.requested()
+            && self.enabled.load(Ordering::Relaxed)
+            && !self.restart.load(Ordering::Relaxed)
     }
 }
 
@@ -150,10 +166,12 @@ pub fn run(config: &config::Camera, links: &Links) {
     let status = &*links.status;
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
     while !links.shutdown.requested() {
-        if !links.go_on() {
-            if links.shutdown.requested() {
-                break;
-            }
+        if links.restart.swap(false, Ordering::Relaxed) {
+            log::info!("camera: restarted on request");
+            backoff.reset();
+        }
+        if !links.enabled.load(Ordering::Relaxed) {
+            status.beat();
             if status.set(State::Off, "") {
                 log::info!("camera: switched off");
             }

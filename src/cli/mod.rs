@@ -7,6 +7,7 @@ mod crop;
 mod devices;
 mod eval;
 mod eval_boxes;
+mod mqtt;
 mod photos;
 mod run;
 
@@ -51,6 +52,9 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Cuts the faces out of photos, as the emotion model sees them
     Crop(crop::CropArgs),
+    /// What concerns the MQTT broker
+    #[command(subcommand)]
+    Mqtt(mqtt::MqttCommand),
     /// Times the pipeline against its bare inferences
     Bench(bench::BenchArgs),
 }
@@ -110,6 +114,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),
+        Command::Mqtt(command) => mqtt::run(&command, &config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
     }
 }

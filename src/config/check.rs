@@ -222,7 +222,7 @@ fn classifier(raw: raw::RawClassifier, places: &Places<'_>) -> Result<Classifier
         delegate,
         fallback: raw.fallback.is_none_or(Spanned::into_inner),
         threads: places.integer("classifier.threads", raw.threads, 0, 0..=64)?,
-        min_confidence: places.number("classifier.min_confidence", raw.min_confidence, 0.4, 0.0..=1.0)?
+        min_confidence: places.number("classifier.min_confidence", raw.min_confidence, 0.4, MIN_CONFIDENCE)?
             as f32,
     })
 }
@@ -231,7 +231,7 @@ fn smoothing(raw: raw::RawSmoothing, places: &Places<'_>) -> Result<Smoothing, C
     Ok(Smoothing {
         window: places.seconds("smoothing.window_s", raw.window_s, 0.5, 0.0..=60.0)?,
         margin: places.number("smoothing.margin", raw.margin, 0.1, 0.0..=1.0)? as f32,
-        dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.6, 0.0..=60.0)?,
+        dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.6, DWELL_S)?,
         hold: places.seconds("smoothing.hold_s", raw.hold_s, 1.0, 0.0..=60.0)?,
     })
 }
@@ -275,13 +275,8 @@ fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, ConfigE
 
 fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, ConfigError> {
     let default = Some(Broker { host: "localhost".to_owned(), port: 1883, tls: false });
-    let base_topic = places.value("mqtt.base_topic", raw.base_topic, None, |topic| {
-        if topic.contains(['#', '+', '\0']) || topic.starts_with(['/', '$']) || topic.ends_with('/') {
-            Err(format!("{topic:?} is no base topic (no +, #, leading $ or slash at either end)"))
-        } else {
-            Ok(Some(topic).filter(|topic| !topic.is_empty()))
-        }
-    })?;
+    let base_topic = places.value("mqtt.base_topic", raw.base_topic, String::new(), topic)?;
+    let prefix = places.value("mqtt.discovery_prefix", raw.discovery_prefix, String::new(), topic)?;
     let key_span = raw.client_key_file.as_ref().map(Spanned::span);
     let cert_span = raw.client_cert_file.as_ref().map(Spanned::span);
     let client_cert = match (places.path(raw.client_cert_file), places.path(raw.client_key_file)) {
@@ -300,12 +295,12 @@ fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, Config
         broker: places.value("mqtt.url", raw.url, default, |url| broker(&url))?,
         username: raw.username.map(Spanned::into_inner).filter(|name| !name.is_empty()),
         password_file: places.path(raw.password_file),
-        base_topic: base_topic.unwrap_or_else(|| format!("emotiond/{id}")),
-        client_id: raw
-            .client_id
-            .map(Spanned::into_inner)
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| format!("emotiond-{id}")),
+        device: id.to_owned(),
+        base_topic: or(base_topic, &format!("emotiond/{id}")),
+        client_id: raw.client_id.map(Spanned::into_inner).filter(|name| !name.is_empty()),
+        discovery: raw.discovery.is_none_or(Spanned::into_inner),
+        discovery_prefix: or(prefix, "homeassistant"),
+        face_image: raw.face_image.is_some_and(Spanned::into_inner),
         ca_file: places.path(raw.ca_file),
         client_cert,
         // MQTT 3.1.1, 3.1.2.10: a 16-bit number of seconds; below five a busy network looks dead.
@@ -318,6 +313,19 @@ fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, Config
         state_interval: places.seconds("mqtt.state_interval_s", raw.state_interval_s, 5.0, 0.5..=3600.0)?,
         stats_interval: places.seconds("mqtt.stats_interval_s", raw.stats_interval_s, 10.0, 1.0..=3600.0)?,
     })
+}
+
+/// The start of a topic.
+fn topic(text: String) -> Result<String, String> {
+    if text.contains(['#', '+', '\0']) || text.starts_with(['/', '$']) || text.ends_with('/') {
+        Err(format!("{text:?} is no base topic (no +, #, leading $ or slash at either end)"))
+    } else {
+        Ok(text)
+    }
+}
+
+fn or(text: String, default: &str) -> String {
+    if text.is_empty() { default.to_owned() } else { text }
 }
 
 fn broker(url: &str) -> Result<Option<Broker>, String> {

@@ -8,6 +8,7 @@ mod rules;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ pub use rules::{Action, Condition, Rule, Rules};
 pub const DEFAULT_DETECTOR: &str = "face-full-range";
 /// Name of the emotion model that is used when none is configured.
 pub const DEFAULT_CLASSIFIER: &str = "emotion";
+
+/// Bounds of `classifier.min_confidence`, also when it is changed while running.
+pub const MIN_CONFIDENCE: RangeInclusive<f64> = 0.0..=1.0;
+/// Bounds of `smoothing.dwell_s` in seconds, also when it is changed while running.
+pub const DWELL_S: RangeInclusive<f64> = 0.0..=60.0;
 
 /// Where the configuration is looked for when `--config` names no file.
 pub const DEFAULT_PATH: &str = "/etc/emotiond/emotiond.toml";
@@ -197,9 +203,18 @@ pub struct Mqtt {
     pub broker: Option<Broker>,
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
+    /// The device's id.
+    pub device: String,
     /// Without a slash at the end.
     pub base_topic: String,
-    pub client_id: String,
+    /// `None`: one of its own for each run.
+    pub client_id: Option<String>,
+    /// The device announces itself to Home Assistant.
+    pub discovery: bool,
+    /// Home Assistant's discovery prefix, without a slash at the end.
+    pub discovery_prefix: String,
+    /// A picture of the last face is published.
+    pub face_image: bool,
     /// PEM; `None`: the system's authorities.
     pub ca_file: Option<PathBuf>,
     /// PEM certificate and PKCS #8 key.

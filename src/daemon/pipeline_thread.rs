@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::face_image::FaceImage;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Smoothing;
 use crate::display::{BrokerMark, CameraMark, View};
@@ -99,6 +100,8 @@ pub struct PipelineThread {
     pub camera: Arc<CameraStatus>,
     pub sinks: Sinks,
     pub shared: Arc<Shared>,
+    /// Where the picture of the last face is wanted.
+    pub face_image: Option<FaceImage>,
     pub shutdown: Shutdown,
     /// When the newest frame was taken, on the frames' clock: a replay that runs flat out is ahead
     /// of time.
@@ -144,6 +147,7 @@ impl PipelineThread {
                 let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
                 self.last = frame.captured;
                 let report = self.reporter.observe(&observation, moment);
+                self.tell_face(frame, &observation, &report);
                 self.tell(report, Some(&observation), moment);
                 Some(observation)
             }
@@ -163,6 +167,13 @@ impl PipelineThread {
             mqtt.set_state(state);
         }
         report.events.iter().for_each(|event| mqtt.event(event));
+    }
+
+    fn tell_face(&mut self, frame: &Frame, seen: &Observation, report: &Report) {
+        let (Some(mqtt), Some(face_image)) = (&self.sinks.mqtt, &mut self.face_image) else { return };
+        if let Some(jpeg) = face_image.picture(frame, seen, &report.events) {
+            mqtt.face_image(jpeg);
+        }
     }
 
     /// The first word on the camera waits until it is known.

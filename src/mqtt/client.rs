@@ -7,23 +7,24 @@
 //!
 //! [`Outbox`]: super::outbox::Outbox
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, Publish,
-    QoS, SubscribeReasonCode,
+    SubscribeReasonCode,
 };
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::outbox::Ticket;
+use super::claim::Claim;
+use super::session::{CHANNEL, Session};
 use super::topics::Topic;
-use super::{Command, Shared, cause};
+use super::{Command, PRESS, Shared, cause, json};
 use crate::backoff::Backoff;
+use crate::random;
 use crate::shutdown::Shutdown;
 
 /// How often the thread shows that it lives and looks whether it shall end.
@@ -35,46 +36,51 @@ const CONNECT_TIMEOUT: u64 = 5;
 /// How long the last words may take.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Pauses between tries.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Pauses between tries; each is shortened by chance to as little as half, so that many devices do
+/// not come back to a broker all at once.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A connection that lasted less does not count as a success: two clients with one identifier throw
-/// each other out at every connect.
+/// How long one that holds this device's id may take to say so.
+const ANSWER: Duration = Duration::from_millis(1500);
+
+/// Home Assistant asks every device at once when it starts; the answers are spread over this time.
+const ANNOUNCE_WITHIN: Duration = Duration::from_secs(8);
+
+/// From the announcement to the states, so that those that listen for them are there.
+const RESTATE_AFTER: Duration = Duration::from_secs(1);
+
+/// A connection that lasted less does not count as a success: two clients with one identifier, as
+/// `mqtt.client_id` can give them, throw each other out at every connect.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Messages handed to rumqttc and not acknowledged. Below rumqttc's own limit (100), so that it
-/// never holds one back, and mosquitto's (20).
-const WINDOW: usize = 16;
-
-/// Takes the window, the subscription and the farewell, so that it is never full.
-const CHANNEL: usize = WINDOW + 2;
+/// How a connection ended without a fault of it.
+enum End {
+    Shutdown,
+    /// Another device speaks for this one's id.
+    Duplicate(Claim),
+}
 
 pub struct Client {
     options: MqttOptions,
+    claim: Claim,
+    /// Home Assistant is listened to.
+    discovery: bool,
     shared: Arc<Shared>,
     shutdown: Shutdown,
     on_command: Box<dyn FnMut(Command) + Send>,
 }
 
-/// What is on its way over one connection.
-struct Session {
-    client: AsyncClient,
-    connected: Option<Instant>,
-    /// Handed to rumqttc, in order, and not yet given a packet identifier.
-    handed: VecDeque<Ticket>,
-    /// Written to the connection, by packet identifier.
-    unacknowledged: HashMap<u16, Ticket>,
-}
-
 impl Client {
     pub fn new(
         options: MqttOptions,
+        claim: Claim,
+        discovery: bool,
         shared: Arc<Shared>,
         shutdown: Shutdown,
         on_command: Box<dyn FnMut(Command) + Send>,
     ) -> Self {
-        Self { options, shared, shutdown, on_command }
+        Self { options, claim, discovery, shared, shutdown, on_command }
     }
 
     /// Connects, again and again, until shutdown.
@@ -89,40 +95,53 @@ impl Client {
             network.set_connection_timeout(CONNECT_TIMEOUT);
             connection.set_network_options(network);
             let mut session = Session::new(client);
-            let Err(error) = self.session(&mut session, &mut connection, &mut tick).await else { return };
-            self.failed(&session, &error);
-            if session.connected.is_some_and(|since| since.elapsed() >= STEADY) {
-                backoff.reset();
-            }
-            let pause = if cause::is_lasting(&error) { LONGEST_PAUSE } else { backoff.pause() };
+            let pause = match self.session(&mut session, &mut connection, &mut tick).await {
+                Ok(End::Shutdown) => return,
+                Ok(End::Duplicate(other)) => {
+                    self.yield_to(&other);
+                    LONGEST_PAUSE
+                }
+                Err(error) => {
+                    self.failed(&session, cause::describe(&error));
+                    if session.connected.is_some_and(|since| since.elapsed() >= STEADY) {
+                        backoff.reset();
+                    }
+                    if cause::is_lasting(&error) { LONGEST_PAUSE } else { backoff.pause() }
+                }
+            };
             drop((session, connection));
-            if self.pause(pause.mul_f64(jitter()), &mut tick).await {
+            if self.pause(pause.mul_f64(1.0 - 0.5 * random::share()), &mut tick).await {
                 return;
             }
         }
     }
 
-    /// One connection from its first packet to its end; `Ok` is the end by shutdown.
+    /// One connection from its first packet to its end.
     async fn session(
         &mut self,
         session: &mut Session,
         connection: &mut EventLoop,
         tick: &mut Interval,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<End, ConnectionError> {
         while let Some(event) = self.next_event(session, connection, tick).await {
             self.handle(session, event?);
+            if let Some(other) = session.duplicate.take() {
+                // Without a word, and without the will: the other one is online.
+                let _ = timeout(FAREWELL, session.leave(connection)).await;
+                return Ok(End::Duplicate(other));
+            }
         }
         if session.connected.is_some() && timeout(FAREWELL, self.farewell(session, connection)).await.is_err()
         {
             log::warn!("broker {} did not take the farewell", self.address());
         }
-        Ok(())
+        Ok(End::Shutdown)
     }
 
     /// What happens next on the connection; hands over what is to be sent meanwhile. `None` at
     /// shutdown.
     async fn next_event(
-        &self,
+        &mut self,
         session: &mut Session,
         connection: &mut EventLoop,
         tick: &mut Interval,
@@ -138,8 +157,26 @@ impl Client {
                     if self.shutdown.requested() {
                         return None;
                     }
+                    self.timers(session);
                 }
             }
+        }
+    }
+
+    /// Does what has become due.
+    fn timers(&mut self, session: &mut Session) {
+        if session.asking.take_if(|until| Instant::now() >= *until).is_some() {
+            self.hold(session);
+        }
+        if session.announce.take_if(|at| Instant::now() >= *at).is_some() {
+            log::info!("Home Assistant has started: announcing this device");
+            self.shared.lock().outbox.again(|topic| topic == Topic::Discovery);
+            session.restate = Some(Instant::now() + RESTATE_AFTER);
+            session.hand_over(&self.shared);
+        }
+        if session.restate.take_if(|at| Instant::now() >= *at).is_some() {
+            self.shared.lock().outbox.again(|topic| topic != Topic::Discovery);
+            session.hand_over(&self.shared);
         }
     }
 
@@ -152,13 +189,8 @@ impl Client {
                 }
                 session.hand_over(&self.shared);
             }
-            Event::Incoming(Packet::SubAck(ack))
-                if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
-            {
-                let topic = self.shared.topics.name(Topic::EnabledSet);
-                log::warn!("broker {} refuses the subscription to {topic} (check its ACL)", self.address());
-            }
-            Event::Incoming(Packet::Publish(message)) => self.command(&message),
+            Event::Incoming(Packet::SubAck(ack)) => self.subscribed(session, &ack.return_codes),
+            Event::Incoming(Packet::Publish(message)) => self.received(session, &message),
             Event::Outgoing(Outgoing::Publish(packet) | Outgoing::AwaitAck(packet)) => {
                 session.written(packet);
                 session.hand_over(&self.shared);
@@ -168,49 +200,148 @@ impl Client {
     }
 
     fn connected(&mut self, session: &mut Session) {
+        session.connected = Some(Instant::now());
+        // A broker that never acknowledges the subscription is none to wait for.
+        session.asking = Some(Instant::now() + Duration::from_secs(CONNECT_TIMEOUT));
+        session.subscribe(self.subscriptions().iter().map(|topic| self.shared.topics.name(*topic)));
+    }
+
+    /// Everything that is listened to: commands, Home Assistant, and what others say in this
+    /// device's name.
+    fn subscriptions(&self) -> Vec<Topic> {
+        let mut topics = vec![Topic::Instance, Topic::Availability];
+        topics.extend(Topic::COMMANDS);
+        topics.extend(self.discovery.then_some(Topic::HomeAssistantStatus));
+        topics
+    }
+
+    fn subscribed(&mut self, session: &mut Session, codes: &[SubscribeReasonCode]) {
+        for (topic, code) in self.subscriptions().iter().zip(codes) {
+            if *code == SubscribeReasonCode::Failure {
+                let name = self.shared.topics.name(*topic);
+                log::warn!("broker {} refuses the subscription to {name} (check its ACL)", self.address());
+            }
+        }
+        self.say_who(session);
+        if self.claim.holds {
+            session.asking = None;
+            self.hold(session);
+        } else {
+            session.asking = Some(Instant::now() + ANSWER);
+        }
+    }
+
+    fn say_who(&self, session: &mut Session) {
+        self.shared.lock().outbox.claim(json(&self.claim));
+        session.hand_over(&self.shared);
+    }
+
+    /// The id is ours: everything may be said.
+    fn hold(&mut self, session: &mut Session) {
         log::info!("connected to broker {}", self.address());
+        self.claim.hold(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0));
         {
             let mut state = self.shared.lock();
             state.connected = true;
             state.last_error = None;
             state.connections += 1;
             state.outbox.connected(Instant::now());
+            state.outbox.hold();
         }
-        session.connected = Some(Instant::now());
-        session.subscribe(self.shared.topics.name(Topic::EnabledSet));
+        session.holding = true;
         session.hand_over(&self.shared);
     }
 
+    /// Somebody speaks for this device's id.
+    fn claimed(&mut self, session: &mut Session, message: &Publish) {
+        let Ok(other) = serde_json::from_slice::<Claim>(&message.payload) else { return };
+        if other.instance == self.claim.instance || message.retain {
+            return;
+        }
+        if other.goes_before(&self.claim) {
+            session.duplicate = Some(other);
+            return;
+        }
+        log::debug!("{} on {} asks for this device's id", other.instance, other.host);
+        self.say_who(session);
+        if other.holds {
+            // What it has said until now stands on the broker.
+            session.restate = Some(Instant::now() + RESTATE_AFTER);
+        }
+    }
+
+    fn yield_to(&mut self, other: &Claim) {
+        self.claim.give_up();
+        let known = self.ended(format!(
+            "another device with the same id is connected, on host {} (give each its own device.id)",
+            other.host
+        ));
+        if known {
+            log::debug!("the id is still taken by {}", other.instance);
+        } else {
+            log::error!(
+                "another emotiond, on host {}, already publishes on {}: this one keeps off the broker until \
+                 that one is gone (give each device its own device.id)",
+                other.host,
+                self.shared.topics.name(Topic::State)
+            );
+        }
+    }
+
+    /// Notes that there is no connection and why; whether that was known.
+    fn ended(&self, cause: String) -> bool {
+        let mut state = self.shared.lock();
+        state.connected = false;
+        state.outbox.disconnected();
+        state.last_error.replace(cause.clone()) == Some(cause)
+    }
+
     /// Notes the end of a connection or the failure to get one; logs what is new.
-    fn failed(&self, session: &Session, error: &ConnectionError) {
-        let cause = cause::describe(error);
-        let known = {
-            let mut state = self.shared.lock();
-            state.connected = false;
-            state.outbox.disconnected();
-            state.last_error.replace(cause.clone())
-        };
+    fn failed(&self, session: &Session, cause: String) {
+        let known = self.ended(cause.clone());
         if session.connected.is_some() {
             log::warn!("lost broker {}: {cause}", self.address());
-        } else if known.as_ref() != Some(&cause) {
+        } else if !known {
             log::warn!("unable to connect to broker {}: {cause}; trying again", self.address());
         }
     }
 
-    fn command(&mut self, message: &Publish) {
+    fn received(&mut self, session: &mut Session, message: &Publish) {
+        let Some(topic) = self.shared.topics.find(&message.topic, &self.subscriptions()) else { return };
+        match topic {
+            Topic::Instance => self.claimed(session, message),
+            _ if !session.holding => {}
+            // The will of a connection that the broker gave up late, such as one before a power cut.
+            Topic::Availability if message.payload.as_ref() == b"offline" && !message.retain => {
+                self.shared.lock().outbox.again(|topic| topic == Topic::Availability);
+                session.hand_over(&self.shared);
+            }
+            Topic::Availability => {}
+            Topic::HomeAssistantStatus => {
+                if message.payload.as_ref() == b"online" && !message.retain && session.announce.is_none() {
+                    session.announce = Some(Instant::now() + ANNOUNCE_WITHIN.mul_f64(random::share()));
+                }
+            }
+            command => self.command(command, message),
+        }
+    }
+
+    fn command(&mut self, topic: Topic, message: &Publish) {
         // A retained command is one from the past; the device's own state has moved on since.
         if message.retain {
             log::info!("ignoring the retained message on {}", message.topic);
             return;
         }
-        match message.payload.as_ref() {
-            b"ON" => (self.on_command)(Command::SetEnabled(true)),
-            b"OFF" => (self.on_command)(Command::SetEnabled(false)),
-            other => {
-                let payload = String::from_utf8_lossy(other);
-                self.shared.refuse(Topic::EnabledSet, &payload, "neither ON nor OFF");
-            }
-        }
+        let payload = String::from_utf8_lossy(&message.payload).into_owned();
+        let command = match (topic, payload.as_str()) {
+            (Topic::EnabledSet, "ON") => Command::SetEnabled(true),
+            (Topic::EnabledSet, "OFF") => Command::SetEnabled(false),
+            (Topic::EnabledSet, _) => return self.shared.refuse(topic, &payload, "neither ON nor OFF"),
+            (Topic::SettingsSet, _) => Command::ChangeSettings(payload),
+            (_, PRESS) => Command::RestartCamera,
+            _ => return self.shared.refuse(topic, &payload, "not PRESS"),
+        };
+        (self.on_command)(command);
     }
 
     /// Says `offline` and disconnects. Without the disconnect the broker publishes the will, which
@@ -218,16 +349,13 @@ impl Client {
     async fn farewell(&mut self, session: &mut Session, connection: &mut EventLoop) {
         self.shared.lock().outbox.close();
         session.hand_over(&self.shared);
-        loop {
-            if session.is_done() && session.client.try_disconnect().is_ok() {
-                break;
-            }
+        while !session.is_done() {
             match connection.poll().await {
                 Ok(event) => self.handle(session, event),
                 Err(_) => return,
             }
         }
-        while !matches!(connection.poll().await, Ok(Event::Outgoing(Outgoing::Disconnect)) | Err(_)) {}
+        session.leave(connection).await;
     }
 
     /// Waits; `true` at shutdown.
@@ -247,58 +375,4 @@ impl Client {
         let (host, port) = self.options.broker_address();
         format!("{host}:{port}")
     }
-}
-
-impl Session {
-    fn new(client: AsyncClient) -> Self {
-        Self { client, connected: None, handed: VecDeque::new(), unacknowledged: HashMap::new() }
-    }
-
-    fn subscribe(&self, filter: String) {
-        if let Err(error) = self.client.try_subscribe(&filter, QoS::AtLeastOnce) {
-            log::error!("unable to subscribe to {filter}: {error}");
-        }
-    }
-
-    /// Gives rumqttc what is to be sent, as far as the window allows.
-    fn hand_over(&mut self, shared: &Shared) {
-        if self.connected.is_none() {
-            return;
-        }
-        let mut state = shared.lock();
-        while self.handed.len() + self.unacknowledged.len() < WINDOW {
-            let Some((ticket, payload)) = state.outbox.next() else { return };
-            let topic = ticket.topic;
-            let (name, retained) = match state.outbox.address(ticket) {
-                Some((name, retained)) => (name.to_owned(), retained),
-                None => (shared.topics.name(topic), topic.retained()),
-            };
-            if let Err(error) = self.client.try_publish(name, topic.qos(), retained, payload) {
-                log::error!("unable to publish {topic:?}: {error}");
-                return;
-            }
-            state.outbox.sent(ticket);
-            self.handed.push_back(ticket);
-        }
-    }
-
-    /// rumqttc wrote the oldest handed message as `packet`; 0 with QoS 0, which nobody acknowledges.
-    fn written(&mut self, packet: u16) {
-        if let Some(ticket) = self.handed.pop_front()
-            && packet != 0
-        {
-            self.unacknowledged.insert(packet, ticket);
-        }
-    }
-
-    /// Everything that was handed over has arrived.
-    fn is_done(&self) -> bool {
-        self.handed.is_empty() && self.unacknowledged.is_empty()
-    }
-}
-
-/// 0.75 to 1.25, so that many devices do not come back to a broker all at once.
-fn jitter() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    0.75 + 0.5 * (random as f64 / u64::MAX as f64)
 }

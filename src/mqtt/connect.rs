@@ -41,21 +41,14 @@ pub enum MqttError {
     Thread(#[source] io::Error),
 }
 
-/// Everything that a connection needs.
+/// Everything that a connection under the name `client_id` needs, without a will.
 pub fn options(
     config: &config::Mqtt,
     broker: &config::Broker,
-    topics: &Topics,
+    client_id: &str,
 ) -> Result<MqttOptions, MqttError> {
-    let mut options = MqttOptions::new(&config.client_id, &broker.host, broker.port);
-    options.set_keep_alive(config.keep_alive).set_max_packet_size(MAX_PACKET, MAX_PACKET).set_last_will(
-        LastWill::new(
-            topics.name(Topic::Availability),
-            "offline",
-            Topic::Availability.qos(),
-            Topic::Availability.retained(),
-        ),
-    );
+    let mut options = MqttOptions::new(client_id, &broker.host, broker.port);
+    options.set_keep_alive(config.keep_alive).set_max_packet_size(MAX_PACKET, MAX_PACKET);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     let password = password(config.password_file.as_deref(), credentials.as_deref())?;
     match (&config.username, password) {
@@ -73,6 +66,12 @@ pub fn options(
         options.set_transport(Transport::tls_with_config(TlsConfiguration::NativeConnector(connector)));
     }
     Ok(options)
+}
+
+/// What the broker says when the connection breaks.
+pub fn will(topics: &Topics) -> LastWill {
+    let topic = Topic::Availability;
+    LastWill::new(topics.name(topic), "offline", topic.qos(), topic.retained())
 }
 
 #[derive(Debug, PartialEq)]

@@ -8,9 +8,13 @@
 //! the next connect with the time and `id` that it had. A thousand are kept; then the oldest go.
 
 mod cause;
+mod claim;
 mod client;
 mod connect;
+mod discovery;
+mod forget;
 mod outbox;
+mod session;
 mod topics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,25 +27,45 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 pub use connect::MqttError;
+pub use forget::{ForgetError, forget};
 
 use crate::shutdown::Shutdown;
-use crate::{clock, config, wire};
+use crate::{clock, config, random, wire};
+use claim::Claim;
 use client::Client;
 use outbox::{Letter, Outbox};
 use topics::{Topic, Topics};
 
 /// What somebody wants of the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Switch the camera on or off.
     SetEnabled(bool),
+    /// Change settings; the payload as it came, whatever it is.
+    ChangeSettings(String),
+    /// Close the camera and open it again.
+    RestartCamera,
 }
+
+impl Command {
+    /// Where it came in, and what it said.
+    fn message(&self) -> (Topic, &str) {
+        match self {
+            Self::SetEnabled(enabled) => (Topic::EnabledSet, on_off(*enabled)),
+            Self::ChangeSettings(payload) => (Topic::SettingsSet, payload),
+            Self::RestartCamera => (Topic::CameraRestart, PRESS),
+        }
+    }
+}
+
+/// What a button of Home Assistant says.
+const PRESS: &str = "PRESS";
 
 /// How the connection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     pub connected: bool,
-    /// Why there is no connection; `None` while there is one, and before the first try has failed.
+    /// Why there is no connection, or not for this device; `None` while there is one, and before the first try has failed.
     pub last_error: Option<String>,
     /// Connections after the first.
     pub reconnects: u64,
@@ -105,20 +129,29 @@ pub fn start(
     on_command: impl FnMut(Command) + Send + 'static,
 ) -> Result<Option<(Mqtt, JoinHandle<()>)>, MqttError> {
     let Some(broker) = &config.broker else { return Ok(None) };
-    let topics = Topics::new(&config.base_topic);
-    let options = connect::options(config, broker, &topics)?;
+    let topics = Topics::new(config);
+    let run = random::run_id();
+    let client_id = config.client_id.clone().unwrap_or_else(|| format!("emotiond-{}-{run}", config.device));
+    let mut options = connect::options(config, broker, &client_id)?;
+    options.set_last_will(connect::will(&topics));
+    let mut outbox = Outbox::new();
+    if config.discovery {
+        outbox.set(Topic::Discovery, discovery::payload(config, &topics));
+    }
     let shared = Arc::new(Shared {
         topics,
-        state: Mutex::new(State {
-            outbox: Outbox::new(),
-            connected: false,
-            last_error: None,
-            connections: 0,
-        }),
+        state: Mutex::new(State { outbox, connected: false, last_error: None, connections: 0 }),
         heartbeat: AtomicU64::new(0),
         wake: Notify::new(),
     });
-    let client = Client::new(options, Arc::clone(&shared), shutdown, Box::new(on_command));
+    let client = Client::new(
+        options,
+        Claim::new(run),
+        config.discovery,
+        Arc::clone(&shared),
+        shutdown,
+        Box::new(on_command),
+    );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MqttError::Thread)?;
     let run = move || {
@@ -136,7 +169,7 @@ pub fn start(
 /// As [`start`]; an absent broker is no error.
 pub fn check(config: &config::Mqtt) -> Result<(), MqttError> {
     let Some(broker) = &config.broker else { return Ok(()) };
-    connect::options(config, broker, &Topics::new(&config.base_topic)).map(drop)
+    connect::options(config, broker, "emotiond").map(drop)
 }
 
 impl Mqtt {
@@ -149,6 +182,18 @@ impl Mqtt {
     /// Whether the camera may be read.
     pub fn set_enabled(&self, enabled: bool) {
         self.publish(|outbox| outbox.set(Topic::Enabled, on_off(enabled).into()));
+    }
+
+    /// How the camera is, and why.
+    pub fn set_camera_state(&self, state: &wire::CameraState) {
+        let payload = json(state);
+        self.publish(|outbox| outbox.set(Topic::CameraState, payload));
+    }
+
+    /// What can be changed while running.
+    pub fn set_settings(&self, settings: &wire::Settings) {
+        let payload = json(settings);
+        self.publish(|outbox| outbox.set(Topic::Settings, payload));
     }
 
     /// What the device sees: `state`, and `emotion` when that is another.
@@ -182,9 +227,16 @@ impl Mqtt {
     }
 
     /// Says that `command` is not obeyed, and why.
-    pub fn refuse(&self, command: Command, reason: &str) {
-        let Command::SetEnabled(enabled) = command;
-        self.0.refuse(Topic::EnabledSet, on_off(enabled), reason);
+    pub fn refuse(&self, command: &Command, reason: &str) {
+        let (topic, payload) = command.message();
+        self.0.refuse(topic, payload, reason);
+    }
+
+    /// Publishes a picture, a JPEG, if the broker can be reached now. Nobody keeps it.
+    pub fn face_image(&self, jpeg: Vec<u8>) {
+        if self.0.lock().connected {
+            self.publish(|outbox| outbox.image(jpeg));
+        }
     }
 
     pub fn status(&self) -> Status {

@@ -44,6 +44,11 @@ pub struct Outbox {
     /// The newest retained letter to each topic.
     kept: BTreeMap<String, Letter>,
     stats: Option<Vec<u8>>,
+    image: Option<Vec<u8>>,
+    /// Who this is; goes before everything else.
+    claim: Option<Vec<u8>>,
+    /// The id is ours: without that only the claim is sent.
+    holding: bool,
     closed: bool,
 }
 
@@ -63,6 +68,9 @@ impl Outbox {
             rules: Ring::new(RULES),
             kept: BTreeMap::new(),
             stats: None,
+            image: None,
+            claim: None,
+            holding: false,
             closed: false,
         };
         outbox.set(Topic::Availability, b"online".to_vec());
@@ -121,6 +129,30 @@ impl Outbox {
         }
     }
 
+    /// Replaces a picture that was not sent yet.
+    pub fn image(&mut self, jpeg: Vec<u8>) {
+        if !self.closed {
+            self.image = Some(jpeg);
+        }
+    }
+
+    /// Says who this is.
+    pub fn claim(&mut self, payload: Vec<u8>) {
+        self.claim = Some(payload);
+    }
+
+    /// From now on everything may be sent.
+    pub fn hold(&mut self) {
+        self.holding = true;
+    }
+
+    /// Sends the values of the retained topics that `which` picks once more, changed or not.
+    pub fn again(&mut self, which: impl Fn(Topic) -> bool) {
+        for (topic, retained) in &mut self.retained {
+            retained.to_send |= which(*topic) && !self.closed;
+        }
+    }
+
     /// The last words; nothing is taken after them.
     pub fn close(&mut self) {
         self.set(Topic::CameraAvailability, b"offline".to_vec());
@@ -128,8 +160,14 @@ impl Outbox {
         self.closed = true;
     }
 
-    /// What to send now: retained topics, then the rings in order, then statistics.
+    /// What to send now: the claim, retained topics, then the rings in order, then what may get lost.
     pub fn next(&self) -> Option<(Ticket, &[u8])> {
+        if let Some(claim) = &self.claim {
+            return Some((Ticket { topic: Topic::Instance, number: 0 }, claim));
+        }
+        if !self.holding {
+            return None;
+        }
         let retained = || {
             let (topic, retained) = self.retained.iter().find(|(_, retained)| retained.to_send)?;
             Some((*topic, 0, retained.payload.as_slice()))
@@ -139,8 +177,9 @@ impl Outbox {
         let error = || self.errors.next().map(|(number, payload)| (Topic::Error, number, payload.as_slice()));
         let event = || self.events.next().map(|(number, payload)| (Topic::Event, number, payload.as_slice()));
         let stats = || self.stats.as_deref().map(|payload| (Topic::Stats, 0, payload));
+        let image = || self.image.as_deref().map(|payload| (Topic::FaceImage, 0, payload));
         let (topic, number, payload) =
-            retained().or_else(rule).or_else(error).or_else(event).or_else(stats)?;
+            retained().or_else(rule).or_else(error).or_else(event).or_else(stats).or_else(image)?;
         Some((Ticket { topic, number }, payload))
     }
 
@@ -151,6 +190,8 @@ impl Outbox {
             Topic::Error => self.errors.sent += 1,
             Topic::Rule => self.rules.sent += 1,
             Topic::Stats => self.stats = None,
+            Topic::FaceImage => self.image = None,
+            Topic::Instance => self.claim = None,
             topic => {
                 if let Some(retained) = self.retained.get_mut(&topic) {
                     retained.to_send = false;
@@ -179,6 +220,9 @@ impl Outbox {
         self.errors.sent = 0;
         self.rules.sent = 0;
         self.stats = None;
+        self.image = None;
+        self.claim = None;
+        self.holding = false;
         self.rules.forget(|letter| letter.retain);
         for letter in self.kept.values() {
             self.rules.push(letter.clone());
@@ -256,9 +300,15 @@ mod tests {
         drain(outbox).into_iter().map(|(_, text)| text).collect()
     }
 
+    fn held() -> Outbox {
+        let mut outbox = Outbox::new();
+        outbox.hold();
+        outbox
+    }
+
     #[test]
     fn an_event_is_sent_again_until_it_is_delivered() {
-        let mut outbox = Outbox::new();
+        let mut outbox = held();
         drain(&mut outbox);
         for event in ["a", "b", "c"] {
             outbox.event(event.into());
@@ -266,10 +316,12 @@ mod tests {
         let sent = drain(&mut outbox);
         outbox.delivered(sent[1].0);
         outbox.disconnected();
+        outbox.hold();
         assert_eq!(texts(&mut outbox), ["online", "offline", "a", "c"]);
         outbox.delivered(sent[0].0);
         outbox.delivered(sent[2].0);
         outbox.disconnected();
+        outbox.hold();
         assert_eq!(texts(&mut outbox), ["online", "offline"]);
     }
 
@@ -288,13 +340,14 @@ mod tests {
 
     #[test]
     fn a_retained_value_is_sent_when_it_changes_and_after_each_connect() {
-        let mut outbox = Outbox::new();
+        let mut outbox = held();
         outbox.set(Topic::Emotion, "sad".into());
         outbox.set(Topic::Emotion, "happy".into());
         assert_eq!(texts(&mut outbox), ["online", "offline", "happy"]);
         outbox.set(Topic::Emotion, "happy".into());
         assert_eq!(texts(&mut outbox), Vec::<String>::new());
         outbox.disconnected();
+        outbox.hold();
         assert_eq!(texts(&mut outbox), ["online", "offline", "happy"]);
     }
 
@@ -307,7 +360,7 @@ mod tests {
             retain,
             written: start + Duration::from_secs(s),
         };
-        let mut outbox = Outbox::new();
+        let mut outbox = held();
         drain(&mut outbox);
         outbox.rule(letter("a", "chime", false, 0));
         outbox.rule(letter("b", "ON", true, 0));
@@ -316,16 +369,36 @@ mod tests {
         let (ticket, _) = outbox.next().expect("a letter");
         assert_eq!(outbox.address(ticket), Some(("a", false)));
         outbox.disconnected();
+        outbox.hold();
         outbox.connected(start + Duration::from_secs(40));
         assert_eq!(texts(&mut outbox), ["online", "offline", "gong", "OFF"]);
         outbox.disconnected();
+        outbox.hold();
         outbox.connected(start + Duration::from_secs(60));
         assert_eq!(texts(&mut outbox), ["online", "offline", "OFF"]);
     }
 
     #[test]
-    fn nothing_follows_the_last_words() {
+    fn before_the_id_is_ours_only_the_claim_is_sent() {
         let mut outbox = Outbox::new();
+        outbox.claim("who".into());
+        outbox.event("a".into());
+        assert_eq!(texts(&mut outbox), ["who"]);
+        outbox.close();
+        assert_eq!(texts(&mut outbox), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_are_sent_again_on_request() {
+        let mut outbox = held();
+        drain(&mut outbox);
+        outbox.again(|topic| topic == Topic::Availability);
+        assert_eq!(texts(&mut outbox), ["online"]);
+    }
+
+    #[test]
+    fn nothing_follows_the_last_words() {
+        let mut outbox = held();
         outbox.set(Topic::CameraAvailability, "online".into());
         drain(&mut outbox);
         outbox.close();

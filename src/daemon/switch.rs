@@ -1,0 +1,60 @@
+//! The privacy switch: who may turn it, and who hears of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::Config;
+use crate::mqtt::Mqtt;
+use crate::settings::Store;
+
+/// Clones share the switch.
+#[derive(Clone)]
+pub struct Switch(Arc<Inner>);
+
+struct Inner {
+    enabled: Arc<AtomicBool>,
+    /// What the configuration file says: false cannot be overridden.
+    allowed: bool,
+    store: Store,
+    mqtt: Option<Mqtt>,
+    /// One at a time, so that what is kept is what is.
+    turning: Mutex<()>,
+}
+
+impl Switch {
+    /// As it was left, unless the file says no.
+    pub fn new(config: &Config, store: Store, mqtt: Option<Mqtt>) -> Self {
+        let enabled = config.camera.enabled && store.get().enabled;
+        if let Some(mqtt) = &mqtt {
+            mqtt.set_enabled(enabled);
+        }
+        Self(Arc::new(Inner {
+            enabled: Arc::new(AtomicBool::new(enabled)),
+            allowed: config.camera.enabled,
+            store,
+            mqtt,
+            turning: Mutex::new(()),
+        }))
+    }
+
+    /// For the camera's thread.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.enabled)
+    }
+
+    /// Turns it; `by` says over what, for the log. The error says why it is not turned.
+    pub fn turn(&self, enabled: bool, by: &str) -> Result<(), &'static str> {
+        let inner = &*self.0;
+        if enabled && !inner.allowed {
+            return Err("camera.enabled is false in the configuration file");
+        }
+        let _turning = inner.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        log::info!("camera switched {} over {by}", if enabled { "on" } else { "off" });
+        inner.enabled.store(enabled, Ordering::Relaxed);
+        if let Some(mqtt) = &inner.mqtt {
+            mqtt.set_enabled(enabled);
+        }
+        inner.store.update(|settings| settings.enabled = enabled);
+        Ok(())
+    }
+}
