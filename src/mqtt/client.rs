@@ -154,7 +154,8 @@ impl Client {
                 () = self.shared.wake.notified() => session.hand_over(&self.shared),
                 _ = tick.tick() => {
                     self.shared.heartbeat.fetch_add(1, Ordering::Relaxed);
-                    if self.shutdown.requested() {
+                    // What a short run has seen is still told once the id is known to be ours.
+                    if self.shutdown.requested() && session.asking.is_none() {
                         return None;
                     }
                     self.timers(session);

@@ -115,7 +115,7 @@ impl Shared {
     }
 }
 
-/// Starts the thread `mqtt`, which ends within a second of `shutdown` and says `offline` before if
+/// Starts the thread `mqtt`, which ends within a second of `shutdown`, two right after a connect, and says `offline` before if
 /// the broker listens. `None` when `config` names no broker.
 ///
 /// `on_command` is called on that thread and must not wait.
