@@ -7,6 +7,7 @@ mod crop;
 mod devices;
 mod eval;
 mod eval_boxes;
+mod eval_text;
 mod photos;
 mod run;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bootstrap::{self, Intervals};
 use super::compare::{self, McNemar};
-use super::dataset::{Dataset, Picture, Sample};
+use super::dataset::{Dataset, Sample};
 use super::measure::{self, Look, Nets};
 use super::metrics::{Outcome, Tally};
 use crate::emotion::Emotion;
@@ -108,10 +108,7 @@ impl Evaluation {
             outcomes.push(Outcome::of(labels, sample.label, look.scores.get(model)));
         }
         if look.faces == 0 {
-            self.without_face.push(match &sample.picture {
-                Picture::File(path) => path.display().to_string(),
-                Picture::Pixels { .. } => "a row of the CSV".to_owned(),
-            });
+            self.without_face.push(sample.picture.name());
         }
         self.several_faces += usize::from(look.faces > 1);
         self.detecting += look.detecting;
@@ -129,8 +126,8 @@ impl Evaluation {
     }
 
     /// 95 % intervals of the first model's figures.
-    pub fn intervals(&self, classes: usize) -> Intervals {
-        bootstrap::intervals(classes, &self.outcomes[0])
+    pub fn intervals(&self, labels: &[Emotion]) -> Intervals {
+        bootstrap::intervals(labels, &self.outcomes[0])
     }
 
     /// Whether the two models differ; `None` when there is one.

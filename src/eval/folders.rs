@@ -11,7 +11,10 @@ use crate::emotion::Emotion;
 
 /// Reads the class folders in `root`, or in its folder `split`. Each may have folders of its own.
 pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
-    let root = split.map_or_else(|| root.to_owned(), |split| root.join(split));
+    let root = match split {
+        None => root.to_owned(),
+        Some(split) => folder_of_split(root, split)?,
+    };
     let mut classes: BTreeMap<Emotion, Vec<PathBuf>> = BTreeMap::new();
     let mut others = Vec::new();
     for (name, folder) in subfolders(&root)? {
@@ -42,6 +45,16 @@ pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
         }
     }
     Ok(data)
+}
+
+fn folder_of_split(root: &Path, split: &str) -> Result<PathBuf, DatasetError> {
+    let folders = subfolders(root)?;
+    if let Some((_, folder)) = folders.iter().find(|(name, _)| name == split) {
+        return Ok(folder.clone());
+    }
+    let known: Vec<&str> = folders.iter().map(|(name, _)| name.as_str()).collect();
+    let reason = format!("it has no folder of split {split:?} (it holds {})", known.join(", "));
+    Err(DatasetError::File { path: root.to_owned(), reason })
 }
 
 /// Name and path of each folder in `root`, sorted; links to folders count.

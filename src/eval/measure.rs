@@ -84,7 +84,7 @@ fn work(
 fn frame(picture: &Picture) -> Result<Frame, PhotoError> {
     let side = fer2013::SIDE;
     Ok(match picture {
-        Picture::Pixels(pixels) => {
+        Picture::Row { pixels, .. } => {
             Frame::new(side, side, PixelFormat::Gray8, pixels.as_slice(), Instant::now(), 0)
         }
         Picture::File(path) => photo::to_frame(photo::read(path)?, Instant::now(), 0),

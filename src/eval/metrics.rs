@@ -112,6 +112,11 @@ impl Tally {
         &self.confusion
     }
 
+    /// Samples of a class in which no face was found.
+    pub fn no_face_of(&self, class: usize) -> u64 {
+        self.no_face[class]
+    }
+
     pub fn no_face(&self) -> u64 {
         self.no_face.iter().sum()
     }
