@@ -31,7 +31,7 @@ fn write(out: &mut String, details: &Details) -> std::fmt::Result {
         writeln!(out, "{:<18}{:>6.2} ms", "time to find", details.detect_ms)?;
     }
     classes(out, details)?;
-    confusion(out, metrics)?;
+    confusion(out, metrics, &details.no_face_by_class)?;
     match &details.summary.against {
         Some(against) => comparison(out, metrics, against),
         None => Ok(()),
@@ -53,16 +53,21 @@ fn classes(out: &mut String, details: &Details) -> std::fmt::Result {
     writeln!(out, "{:<10}{precision:>10.3}{recall:>8.3}{:>8.3}", "macro", metrics.macro_f1)
 }
 
-fn confusion(out: &mut String, metrics: &Metrics) -> std::fmt::Result {
+fn confusion(out: &mut String, metrics: &Metrics, no_face: &[u64]) -> std::fmt::Result {
     write!(out, "\n{:<10}", "truth")?;
     for label in &metrics.confusion.labels {
         write!(out, "{label:>9}")?;
     }
-    writeln!(out, "   answers")?;
-    for (label, row) in metrics.confusion.labels.iter().zip(&metrics.confusion.rows) {
+    let with_no_face = metrics.no_face > 0;
+    writeln!(out, "{}   answers", if with_no_face { "  no face" } else { "" })?;
+    let rows = metrics.confusion.labels.iter().zip(&metrics.confusion.rows);
+    for ((label, row), no_face) in rows.zip(no_face) {
         write!(out, "{label:<10}")?;
         for count in row {
             write!(out, "{count:>9}")?;
+        }
+        if with_no_face {
+            write!(out, "{no_face:>9}")?;
         }
         writeln!(out)?;
     }

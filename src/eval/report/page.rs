@@ -92,7 +92,7 @@ fn about(details: &Details) -> Markup {
         }
         @if !left_out.is_empty() {
             details {
-                summary { (details.summary.skipped) " skipped, and other remarks" }
+                summary { "What was left out (" (details.summary.skipped) " samples skipped)" }
                 ul { @for note in &left_out { li { (note) } } }
             }
         }
@@ -116,7 +116,9 @@ fn figures(details: &Details) -> Markup {
             div {
                 span { "time per face" }
                 strong { (format!("{time:.2} ms")) }
-                small { (format!("{:.2} to find, {:.2} to classify", details.detect_ms, details.classify_ms)) }
+                @if details.source.faces == "detect" {
+                    small { (format!("{:.2} of them to find it", details.detect_ms)) }
+                }
             }
         }
     }
@@ -171,7 +173,10 @@ fn table(details: &Details) -> Markup {
                             (cell(class.precision, ends.precision))
                             (cell(class.recall, ends.recall))
                             (cell(class.f1, ends.f1))
-                            td { (class.support) }
+                            td {
+                                (class.support)
+                                @if class.support < MACRO_MIN_SUPPORT { small { " not in macro" } }
+                            }
                         }
                     }
                     tr .total {

@@ -131,7 +131,8 @@ fn cell(
     if count == 0 {
         return Ok(());
     }
-    let ink = if luminance(fill) > 0.35 { RGBColor(20, 24, 29) } else { RGBColor(255, 255, 255) };
+    // Where black and white ink have the same contrast.
+    let ink = if luminance(fill) > 0.18 { RGBColor(20, 24, 29) } else { RGBColor(255, 255, 255) };
     let center = (corner.0 + size.0 / 2 - 1, corner.1 + size.1 / 2 - 1);
     let middle = |size| style(size, ink, HPos::Center, VPos::Center);
     area.draw_text(&count.to_string(), &middle(TEXT), (center.0, center.1 - 8))?;
@@ -209,12 +210,12 @@ fn legend(area: &Area<'_>, theme: &Theme, names: &[&str]) -> Result<(), DrawErro
 
 /// Share of right answers against their confidence, above how many answers have that confidence.
 pub fn reliability(theme: &Theme, bins: &[Reliability]) -> Result<String, DrawError> {
-    draw((460, 470), |area| {
+    draw((470, 470), |area| {
         let (above, below) = area.split_vertically(330);
         let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
         let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
         let mut chart = ChartBuilder::on(&above)
-            .margin_right(14)
+            .margin_right(24)
             .margin_top(10)
             .x_label_area_size(8)
             .y_label_area_size(64)
@@ -240,13 +241,13 @@ pub fn reliability(theme: &Theme, bins: &[Reliability]) -> Result<String, DrawEr
             )])?;
             // From what is to what should be.
             let gap = [(sides.0, bin.accuracy), (sides.1, bin.mean_confidence)];
-            chart.draw_series([Rectangle::new(gap, theme.warning.mix(0.45).filled())])?;
+            chart.draw_series([Rectangle::new(gap, theme.warning.filled())])?;
         }
         chart.draw_series([PathElement::new(vec![(0.0, 0.0), (1.0, 1.0)], theme.ink.stroke_width(1))])?;
 
         let most = bins.iter().map(|bin| bin.samples).max().unwrap_or(1);
         let mut counts = ChartBuilder::on(&below)
-            .margin_right(14)
+            .margin_right(24)
             .margin_top(6)
             .x_label_area_size(40)
             .y_label_area_size(64)
