@@ -143,3 +143,40 @@ impl Evaluation {
         (mean(self.detecting, samples), mean(self.classifying, samples - self.without_face.len()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::dataset::{Format, Picture};
+    use Emotion::{Angry, Contempt, Happy, Neutral, Sad};
+
+    fn data() -> Dataset {
+        let mut data = Dataset::new(Format::ClassFolders);
+        for label in [Angry, Happy, Contempt, Contempt] {
+            data.labels.insert(label);
+            data.samples.push(Sample { label, picture: Picture::File("x.png".into()) });
+        }
+        data
+    }
+
+    #[test]
+    fn labels_that_only_one_side_knows_are_left_out_and_said() {
+        let (first, second) = ([Happy, Sad, Angry, Contempt], [Angry, Happy, Sad, Neutral]);
+        let task = Task::new(data(), None, &[("the model", &first), ("the other", &second)]);
+        let task = task.expect("two labels");
+        assert_eq!(task.labels, [Angry, Happy]);
+        assert_eq!((task.samples().len(), task.left_out), (2, 2));
+        assert_eq!(
+            task.notes,
+            [
+                "left out, because the data does not know it: sad, neutral",
+                "left out, because the model does not know it: neutral",
+                "left out, because the other does not know it: contempt",
+            ]
+        );
+        let asked =
+            Task::new(data(), Some(&[Angry, Contempt]), &[("the model", &first)]).expect("two labels");
+        assert_eq!((asked.samples().len(), asked.left_out, asked.notes.len()), (3, 1, 0));
+        assert_eq!(Task::new(data(), Some(&[Angry]), &[("the model", &first)]).err(), Some(NothingToTell));
+    }
+}

@@ -124,3 +124,22 @@ impl Nets {
 fn largest(faces: &[Detection]) -> Option<Detection> {
     faces.iter().copied().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Landmarks;
+    use crate::frame::Rect;
+
+    #[test]
+    fn the_largest_face_is_taken_not_the_surest() {
+        let face = |width, score| Detection {
+            bounds: Rect { x: 0.0, y: 0.0, width, height: 50.0 },
+            score,
+            landmarks: Landmarks::default(),
+        };
+        let faces = [face(40.0, 0.99), face(90.0, 0.6), face(60.0, 0.9)];
+        assert_eq!(largest(&faces), Some(faces[1]));
+        assert_eq!(largest(&[]), None);
+    }
+}

@@ -2,6 +2,7 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::eval::bootstrap::{ClassIntervals, Interval};
@@ -57,6 +58,9 @@ fn draw(
     size: (u32, u32),
     what: impl FnOnce(&Area<'_>) -> Result<(), DrawError>,
 ) -> Result<String, DrawError> {
+    // Only to estimate the place that texts take: the page is shown in the viewer's own font.
+    register_font(FONT, FontStyle::Normal, dejavu::sans_condensed::bold())
+        .map_err(|_| "the font cannot be read")?;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
@@ -131,13 +135,17 @@ fn cell(
     if count == 0 {
         return Ok(());
     }
-    // Where black and white ink have the same contrast.
-    let ink = if luminance(fill) > 0.18 { RGBColor(20, 24, 29) } else { RGBColor(255, 255, 255) };
+    let ink = ink_on(fill);
     let center = (corner.0 + size.0 / 2 - 1, corner.1 + size.1 / 2 - 1);
     let middle = |size| style(size, ink, HPos::Center, VPos::Center);
     area.draw_text(&count.to_string(), &middle(TEXT), (center.0, center.1 - 8))?;
     area.draw_text(&format!("{:.0} %", 100.0 * share), &middle(SMALL), (center.0, center.1 + 9))?;
     Ok(())
+}
+
+/// Nearly black or white, whichever has more contrast.
+fn ink_on(fill: RGBColor) -> RGBColor {
+    if luminance(fill) > 0.18 { RGBColor(14, 17, 21) } else { WHITE }
 }
 
 fn mix(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
@@ -273,4 +281,58 @@ pub fn reliability(theme: &Theme, bins: &[Reliability]) -> Result<String, DrawEr
         }))?;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `EMOTIOND_BLESS=1 cargo test` draws the golden plots anew: look at them.
+    fn assert_golden(name: &str, svg: &str) {
+        let path = format!("{}/tests/golden/eval-{name}.svg", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("EMOTIOND_BLESS").is_some() {
+            std::fs::write(&path, svg).expect("writes");
+        }
+        let golden = std::fs::read_to_string(&path).expect("golden plot");
+        assert!(golden == svg, "{path} differs from what is drawn");
+    }
+
+    #[test]
+    fn plots_are_the_golden_ones() {
+        let rows = [vec![20, 5, 0], vec![3, 40, 1], vec![0, 0, 7]];
+        let svg = confusion(&LIGHT, &["angry", "happy", "surprise"], &rows, &[0, 2, 0]).expect("drawn");
+        assert_golden("confusion", &svg);
+
+        let class = PerClass { precision: 0.8, recall: 0.6, f1: 0.69, support: 25 };
+        let ends = ClassIntervals {
+            precision: Interval(0.7, 0.9),
+            recall: Interval(0.45, 0.75),
+            f1: Interval(0.6, 0.8),
+        };
+        let bars =
+            per_class(&DARK, &[("angry", class), ("happy", class)], &[("angry", ends), ("happy", ends)]);
+        assert_golden("classes", &bars.expect("drawn"));
+
+        let bin = |from: f64, accuracy, samples| Reliability {
+            from,
+            to: from + 0.0667,
+            samples,
+            mean_confidence: from + 0.04,
+            accuracy,
+        };
+        let bins = [bin(0.4, 0.6, 12), bin(0.6, 0.5, 40), bin(0.9333, 0.96, 300)];
+        assert_golden("reliability", &reliability(&LIGHT, &bins).expect("drawn"));
+    }
+
+    #[test]
+    fn ink_can_be_read_on_every_fill() {
+        // WCAG 2.2, 1.4.3: 4.5 to 1 for text.
+        for theme in [LIGHT, DARK] {
+            for share in 0..=100 {
+                let fill = mix(theme.none, theme.all, f64::from(share) / 100.0);
+                let (a, b) = (luminance(fill) + 0.05, luminance(ink_on(fill)) + 0.05);
+                assert!(a.max(b) / a.min(b) >= 4.5, "{theme:?} {share} %");
+            }
+        }
+    }
 }
