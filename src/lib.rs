@@ -56,5 +56,7 @@ pub mod smooth;
 pub mod stats;
 /// Faces over time: ids and the primary face.
 pub mod track;
+/// Files that are whole or absent.
+pub mod whole;
 /// The JSON that leaves the program.
 pub mod wire;
