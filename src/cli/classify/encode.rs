@@ -13,6 +13,10 @@ use crate::camera::film::child::{Messages, file_url, spawn_failed};
 use crate::overlay;
 use crate::whole::Part;
 
+/// What `ffmpeg` 5 says of a full disk when it has nothing more to write than the file's end; it ends
+/// as if all were well.
+const WRITE_ERRORS: [&str; 2] = ["Error writing", "Error closing"];
+
 /// A film that is being encoded; dropped before [`Encoder::finish`] it leaves no file.
 pub struct Encoder {
     child: Child,
@@ -62,7 +66,13 @@ impl Encoder {
         let said = self.messages.take().map(Messages::finish).unwrap_or_default();
         let target = self.target.display();
         match status {
-            Ok(status) if status.success() => Ok(()),
+            Ok(status) if status.success() && !WRITE_ERRORS.iter().any(|error| said.contains(error)) => {
+                if !said.is_empty() {
+                    // Such as sound that is damaged in the original.
+                    log::warn!("{target}: ffmpeg says: {said}");
+                }
+                Ok(())
+            }
             Ok(status) if said.is_empty() => {
                 Err(anyhow!("unable to write {target}: ffmpeg ended with {status}"))
             }
