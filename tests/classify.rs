@@ -355,7 +355,7 @@ fn a_folder_without_permission_is_said_and_skipped() {
     for name in ["a.png", "b-closed/hidden.png", "c.png"] {
         small().save(folder.path().join(name)).expect("saved");
     }
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("closed");
     let args = [env!("CARGO_BIN_EXE_emotiond"), "classify", "--json", text(folder.path())];
     // Root may read everything, unless it has given that up.
     let output = if rustix::process::geteuid().is_root() {
@@ -412,7 +412,7 @@ fn a_full_disk_leaves_nothing_half_written() {
 fn what_is_killed_leaves_the_file_whole_or_absent() {
     let folder = tempfile::tempdir().expect("folder");
     let clip = folder.path().join("clip.mp4");
-    film(&clip, 120);
+    film(&clip, 40);
     for (signal, leftovers) in [(rustix::process::Signal::KILL, true), (rustix::process::Signal::TERM, false)]
     {
         let out: TempDir = tempfile::tempdir().expect("folder");

@@ -147,7 +147,7 @@ mod tests {
         let work = |_: &mut (), task: usize| {
             begun.fetch_add(1, Ordering::SeqCst);
             // The first of each four is slow.
-            std::thread::sleep(Duration::from_millis(if task % 4 == 0 { 2 } else { 0 }));
+            std::thread::sleep(Duration::from_millis(if task.is_multiple_of(4) { 2 } else { 0 }));
             task
         };
         let mut most = 0;

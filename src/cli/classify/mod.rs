@@ -72,9 +72,9 @@ pub struct ClassifyArgs {
 
     /// Writes copies with the faces marked: box, emotion, confidence and a bar for each emotion
     ///
-    /// Copies keep their names and their place below PATH. Photos keep their format, a GIF becomes NAME.gif.png.
-    /// Films come back as H.264 with their sound, which is copied; they stay MP4, MOV or Matroska, others become
-    /// NAME.mkv after their old name. Pictures smaller than 256 pixels are enlarged. Originals are never written to.
+    /// Copies keep their names and their place below PATH. Photos keep their format; a.gif becomes a.gif.png.
+    /// Films come back as H.264 with their sound, which is copied. MP4, MOV and Matroska stay such; of others, a.webm
+    /// becomes a.webm.mkv. Pictures smaller than 256 pixels are enlarged. Originals are never written to.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 

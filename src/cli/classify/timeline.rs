@@ -192,7 +192,8 @@ impl Timeline {
             root.draw(&Rectangle::new([(left, top), (right, bottom)], RGBColor(red, green, blue).filled()))?;
             let name = first.state.name();
             let short = &name[..3];
-            let middle = ((left + right) / 2, (top + bottom) / 2);
+            // The library centres capitals, these are small letters.
+            let middle = ((left + right) / 2, (top + bottom) / 2 + 2);
             let fits = |text: &str| {
                 root.estimate_text_size(text, &style(18, &DARK))
                     .map(|(width, _)| width as i32 + 8 <= right - left)
@@ -331,6 +332,44 @@ mod tests {
         assert_eq!(clock(0.25, 0.05), "0:00.25");
         assert_eq!(clock(59.999, 0.5), "1:00.0");
         assert_eq!(clock(3_725.0, 300.0), "1:02:05");
+    }
+
+    /// Two faces: one that becomes happy and goes away for a while, one that is seen briefly.
+    #[test]
+    fn the_plot_is_as_the_golden_picture() {
+        let mut timeline = Timeline::default();
+        for frame in 0..500_u64 {
+            let time_s = frame as f64 / 25.0;
+            let mut faces = Vec::new();
+            if !(300..360).contains(&frame) {
+                let happy = (0.5 + 0.5 * (time_s * 0.6).sin()) as f32 * 0.9;
+                let emotion = if happy > 0.45 { "happy" } else { "neutral" };
+                faces.push(face(1, emotion, happy));
+            }
+            if (100..140).contains(&frame) {
+                faces.push(face(7, "uncertain", 0.3));
+            }
+            let source = "films/garden.mp4".to_owned();
+            timeline.add(&wire::Picture { source, frame, time_s, width: 640, height: 480, faces });
+        }
+        let plot = timeline.draw().expect("drawn");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timeline.png");
+        if std::env::var_os("EMOTIOND_BLESS").is_some() {
+            plot.save(&path).expect("written");
+        }
+        assert!(image::open(&path).expect("golden picture").to_rgb8() == plot, "the plot differs");
+    }
+
+    fn face(id: u64, emotion: &'static str, happy: f32) -> wire::Face {
+        let rest = (0.9 - happy) / 6.0;
+        let scores = Emotion::ALL.map(|emotion| match emotion {
+            Emotion::Happy => (emotion, happy),
+            Emotion::Neutral => (emotion, 0.1 + rest),
+            _ => (emotion, rest),
+        });
+        let bounds = wire::Box { x: 10.0, y: 10.0, width: 90.0, height: 90.0 };
+        let scores = wire::Scores(Scores::from_pairs(scores));
+        wire::Face { id, bounds, score: 0.9, emotion, confidence: 0.9, scores }
     }
 
     #[test]
