@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::models::ModelError;
 use crate::mqtt::MqttError;
+use crate::rules::RulesError;
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
@@ -78,9 +79,12 @@ impl From<Status> for ExitCode {
 impl Status {
     /// The status that an error ends the program with.
     pub fn of(error: &anyhow::Error) -> Self {
-        let misconfigured = error
-            .chain()
-            .any(|cause| cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>());
+        let misconfigured = error.chain().any(|cause| {
+            cause.is::<ConfigError>()
+                || cause.is::<ModelError>()
+                || cause.is::<MqttError>()
+                || cause.is::<RulesError>()
+        });
         match error {
             _ if misconfigured => Self::Misconfigured,
             _ if error.is::<UsageError>() => Self::Usage,

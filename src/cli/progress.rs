@@ -20,8 +20,8 @@ impl Progress {
             return Self::none();
         }
         let template = match total {
-            Some(_) => "{msg}{wide_bar} {human_pos} of {human_len} {prefix}, {per_sec}, {eta} left",
-            None => "{msg}{spinner} {human_pos} {prefix}, {per_sec}",
+            Some(_) => "{msg}{wide_bar} {human_pos} of {human_len} {prefix}, {per_sec:.0}, {eta} left",
+            None => "{msg}{spinner} {human_pos} {prefix}, {per_sec:.0}",
         };
         let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
         let title = if title.is_empty() { String::new() } else { format!("{title} ") };
