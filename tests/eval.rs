@@ -208,7 +208,7 @@ fn a_folder_without_permission_is_an_error() {
     fs::create_dir_all(classes.join("happy")).expect("folder");
     fs::create_dir_all(classes.join("sad")).expect("folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
-    fs::set_permissions(classes.join("sad"), fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(classes.join("sad"), fs::Permissions::from_mode(0o000)).expect("permissions");
     let mut command = Command::new(&program);
     if rustix::process::getuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);

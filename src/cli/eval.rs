@@ -1,14 +1,13 @@
 //! `emotiond eval`: figures of the emotion model, or of the face detector, on labelled data.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::classify::Classifier;
-use crate::cli::{ModelArg, Status, eval_boxes, eval_text};
+use crate::cli::progress::Progress;
+use crate::cli::{ModelArg, Status, eval_boxes, eval_text, workers};
 use crate::config::Config;
 use crate::emotion::Emotion;
 use crate::eval::dataset::{self, Dataset, Selection};
@@ -92,21 +91,21 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     let data = dataset::open(&args.data, selection)?;
     let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops() };
     say_what(&args.data, &data, args, detect);
-    let mut workers = vec![nets(args, config, detect)?];
-    let task = task(data, args, &workers[0].classifiers)?;
+    let mut engines = vec![nets(args, config, detect)?];
+    let task = task(data, args, &engines[0].classifiers)?;
     let samples = task.samples().len();
-    for _ in 1..std::thread::available_parallelism().map_or(1, usize::from).min(samples) {
-        workers.push(nets(args, config, detect)?);
+    for _ in 1..workers::count(samples) {
+        engines.push(nets(args, config, detect)?);
     }
-    let progress = progress(samples);
-    let evaluation = task.run(&mut workers, &|| progress.inc(1))?;
-    progress.finish_and_clear();
+    let progress = Progress::new(Some(samples as u64), "pictures", "");
+    let evaluation = task.run(&mut engines, &|| progress.step())?;
+    drop(progress);
     let status = say_skipped(&task, &evaluation);
     if evaluation.samples() == 0 {
         bail!("unable to measure {}: no picture could be read", args.data.display());
     }
     let source = source(args, config, &task.data, detect);
-    let names: Vec<String> = workers[0].classifiers.iter().map(Classifier::name).collect();
+    let names: Vec<String> = engines[0].classifiers.iter().map(Classifier::name).collect();
     let details = Details::new(&task, &evaluation, source, &names, started.elapsed().as_secs_f64());
     if let Some(target) = target {
         target.write(&details)?;
@@ -185,14 +184,4 @@ fn say_skipped(task: &Task, evaluation: &Evaluation) -> Status {
         eprintln!("several faces, of which the largest was taken, in {}", evaluation.several_faces);
     }
     if evaluation.unreadable.is_empty() { Status::Done } else { Status::Failed }
-}
-
-/// Drawn on a terminal only.
-fn progress(samples: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{bar:30} {pos} of {len}, {per_sec:.0}, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(samples as u64).with_style(style)
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::dataset::{Dataset, DatasetError, Format, Picture, Sample};
-use crate::camera::replay::PHOTO_EXTENSIONS;
 use crate::emotion::Emotion;
+use crate::photo::has_photo_name;
 
 /// Reads the class folders in `root`, or in its folder `split`. Each may have folders of its own.
 pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
@@ -88,7 +88,7 @@ fn pictures(folder: &Path, unreadable: &mut Vec<String>) -> Result<Vec<PathBuf>,
     let mut found = Vec::new();
     for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => {
+            Ok(entry) if entry.file_type().is_file() && has_photo_name(entry.path()) => {
                 found.push(entry.into_path());
             }
             Ok(_) => (),
@@ -109,9 +109,4 @@ fn pictures(folder: &Path, unreadable: &mut Vec<String>) -> Result<Vec<PathBuf>,
         }
     }
     Ok(found)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|own| PHOTO_EXTENSIONS.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }
