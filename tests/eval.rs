@@ -83,7 +83,7 @@ fn datasets_that_are_damaged_are_named_by_row() {
         (faces.replacen(" 128,Pub", " 300,Pub", 1), "faces.csv, row 2: pixel \"300\" is none of 0 to 255"),
         (
             faces[..faces.len() - 5].to_owned(),
-            "faces.csv, row 4: usage \"PublicT\" is \"PublicTest\" cut short",
+            "faces.csv, row 4: usage \"Public\" is \"PublicTest\" cut short",
         ),
         (faces[..faces.len() - 40].to_owned(), "faces.csv, row 4: 2 fields instead of 3 (is the file cut"),
         (String::new(), "faces.csv: the file is empty"),

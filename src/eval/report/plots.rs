@@ -145,7 +145,7 @@ fn cell(
 
 /// Nearly black or white, whichever has more contrast.
 fn ink_on(fill: RGBColor) -> RGBColor {
-    if luminance(fill) > 0.18 { RGBColor(14, 17, 21) } else { WHITE }
+    if luminance(fill) > 0.179 { BLACK } else { WHITE }
 }
 
 fn mix(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
