@@ -36,6 +36,8 @@ pub mod latest;
 pub mod models;
 /// Publishing over MQTT.
 pub mod mqtt;
+/// Faces marked in a picture: box, label, bars.
+pub mod overlay;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.
@@ -58,5 +60,7 @@ pub mod smooth;
 pub mod stats;
 /// Faces over time: ids and the primary face.
 pub mod track;
+/// Files that are whole or absent.
+pub mod whole;
 /// The JSON that leaves the program.
 pub mod wire;
