@@ -62,4 +62,4 @@ if ! [ -f "$home/ready" ]; then
     touch "$home/ready"
 fi
 EMOTIOND=$emotiond PYTHONPATH=$home/site PYTHONDONTWRITEBYTECODE= \
-    exec "$home/python" -m pytest -q -p no:cacheprovider --rootdir "$tests" "$tests"
+    exec "$home/python" -m pytest -q -x -p no:cacheprovider --rootdir "$tests" "$tests"

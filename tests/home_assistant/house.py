@@ -105,6 +105,9 @@ class Emotiond:
         self.process.send_signal(how)
         self.process.wait(DEADLINE)
 
+    def kept(self):
+        return self.folder / "state" / "settings.json"
+
     def show_face(self):
         shutil.copy(PORTRAIT, self.photo)
 
@@ -118,6 +121,7 @@ class House:
 
     def __init__(self, folder, broker):
         self.folder, self.broker = folder, broker
+        (folder / "configuration.yaml").touch()
         self.warnings = Warnings()
         logging.getLogger("homeassistant.components.mqtt").addHandler(self.warnings)
         self.loop = asyncio.new_event_loop()
@@ -166,6 +170,12 @@ class House:
 
     def wait_for(self, entity, value):
         eventually(f"{entity} is {value} (is {self.state(entity)})", lambda: self.state(entity) == value)
+
+    def wait_for_event(self, entity, **attributes):
+        def happened():
+            return attributes.items() <= self.hass.states.get(entity).attributes.items()
+
+        eventually(f"{entity} tells {attributes}", happened)
 
     def call(self, domain, service, entity, **data):
         data["entity_id"] = entity
