@@ -81,12 +81,17 @@ async fn delete(
             _ => {}
         }
     }
-    for name in &kept {
-        let _ = client.try_publish(name, QoS::AtLeastOnce, true, Vec::new());
-    }
+    // Home Assistant would try to read the empty states of entities that it still has.
+    let discovery = topics.name(Topic::Discovery);
+    let (first, rest): (Vec<_>, Vec<_>) = kept.iter().partition(|name| **name == discovery);
     let mut acknowledged = 0;
-    while acknowledged < kept.len() {
-        acknowledged += usize::from(matches!(connection.poll().await?, Event::Incoming(Packet::PubAck(_))));
+    for (names, until) in [(&first, first.len()), (&rest, kept.len())] {
+        for name in names {
+            let _ = client.try_publish(*name, QoS::AtLeastOnce, true, Vec::new());
+        }
+        while let Some(event) = next(connection, acknowledged == until).await? {
+            acknowledged += usize::from(matches!(event, Event::Incoming(Packet::PubAck(_))));
+        }
     }
     let _ = client.try_disconnect();
     while !matches!(connection.poll().await, Ok(Event::Outgoing(Outgoing::Disconnect)) | Err(_)) {}
