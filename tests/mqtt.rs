@@ -2,6 +2,7 @@
 
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/stand_in.rs"]
 mod stand_in;
 

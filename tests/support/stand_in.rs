@@ -20,6 +20,8 @@ struct GateState {
     open: AtomicBool,
     swallow: AtomicBool,
     swallowed: AtomicUsize,
+    /// Cut in the middle of what comes next.
+    halve: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -31,6 +33,7 @@ impl Gate {
             open: AtomicBool::new(true),
             swallow: AtomicBool::new(false),
             swallowed: AtomicUsize::new(0),
+            halve: AtomicBool::new(false),
             streams: Mutex::default(),
         });
         let gate = Self { port, inner: Arc::clone(&inner) };
@@ -62,6 +65,16 @@ impl Gate {
         self.inner.swallowed.load(Ordering::SeqCst)
     }
 
+    /// Lets half of the device's next packet through and ends that connection.
+    pub fn cut_within_packet(&self) {
+        self.inner.halve.store(true, Ordering::SeqCst);
+    }
+
+    /// Nothing is waiting to be cut.
+    pub fn has_cut(&self) -> bool {
+        !self.inner.halve.load(Ordering::SeqCst)
+    }
+
     pub fn cut(&self) {
         self.inner.open.store(false, Ordering::SeqCst);
         for stream in self.inner.streams.lock().expect("streams").drain(..) {
@@ -79,6 +92,11 @@ impl Gate {
 fn pass_on(mut from: TcpStream, mut to: TcpStream, state: &GateState) {
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
+        // What is shorter may be a whole packet that says nothing.
+        if length > 8 && state.halve.swap(false, Ordering::SeqCst) {
+            let _ = to.write_all(&buffer[..length / 2]);
+            break;
+        }
         if state.swallow.load(Ordering::SeqCst) {
             state.swallowed.fetch_add(length, Ordering::SeqCst);
         } else if to.write_all(&buffer[..length]).is_err() {
