@@ -1,5 +1,6 @@
 //! Publishing over MQTT, against a real broker that is absent, killed, frozen or no broker at all.
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -167,6 +167,14 @@ impl Client {
     /// Does what has become due.
     fn timers(&mut self, session: &mut Session) {
         if session.asking.take_if(|until| Instant::now() >= *until).is_some() {
+            if !session.heard_itself {
+                // MQTT 3.1.1 has no word for it: the broker acknowledges what it throws away.
+                let name = self.shared.topics.name(Topic::Instance);
+                log::warn!(
+                    "broker {} does not pass on what is said on {name} (check its ACL)",
+                    self.address()
+                );
+            }
             self.hold(session);
         }
         if session.announce.take_if(|at| Instant::now() >= *at).is_some() {
@@ -257,6 +265,7 @@ impl Client {
     fn claimed(&mut self, session: &mut Session, message: &Publish) {
         let Ok(other) = serde_json::from_slice::<Claim>(&message.payload) else { return };
         if other.instance == self.claim.instance || message.retain {
+            session.heard_itself = true;
             return;
         }
         if other.goes_before(&self.claim) {

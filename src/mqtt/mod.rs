@@ -115,8 +115,8 @@ impl Shared {
     }
 }
 
-/// Starts the thread `mqtt`, which ends within a second of `shutdown`, two right after a connect, and says `offline` before if
-/// the broker listens. `None` when `config` names no broker.
+/// Starts the thread `mqtt`, which ends within a second of `shutdown`, two right after a connect, and
+/// says `offline` before if the broker listens. `None` when `config` names no broker.
 ///
 /// `on_command` is called on that thread and must not wait.
 ///

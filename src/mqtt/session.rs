@@ -21,6 +21,8 @@ pub struct Session {
     pub connected: Option<Instant>,
     /// Until when another that holds the id may say so.
     pub asking: Option<Instant>,
+    /// What this device says comes back to it, so the broker passes it on.
+    pub heard_itself: bool,
     /// The id is ours.
     pub holding: bool,
     /// The other that goes before this one.
@@ -40,6 +42,7 @@ impl Session {
             client,
             connected: None,
             asking: None,
+            heard_itself: false,
             holding: false,
             duplicate: None,
             announce: None,

@@ -141,10 +141,22 @@ pub struct Watcher {
 impl Watcher {
     /// Connects and subscribes to everything.
     pub fn new(broker: &Mosquitto) -> Self {
+        Self::connect(broker, None)
+    }
+
+    /// As `user`, whose password is the same word.
+    pub fn login(broker: &Mosquitto, user: &str) -> Self {
+        Self::connect(broker, Some(user))
+    }
+
+    fn connect(broker: &Mosquitto, user: Option<&str>) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         let id = format!("watcher-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut options = MqttOptions::new(id, &broker.host, Mosquitto::PORT);
         options.set_max_packet_size(1 << 20, 1 << 20);
+        if let Some(user) = user {
+            options.set_credentials(user, user);
+        }
         let (client, mut connection) = Client::new(options, 64);
         client.subscribe("#", QoS::ExactlyOnce).expect("subscribes");
         let messages = Arc::new(Mutex::new(Vec::new()));
