@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build run test test-all vm-test training-test lint deny doc clean
+.PHONY: help build run test test-all vm-test training-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -21,7 +21,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test ## the heavy tests: training toolkit, virtual machine
+test-all: training-test vm-test house-test fault-test fleet-test ## the heavy tests: training toolkit, virtual machine, Home Assistant, faults, fleet
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -32,9 +32,22 @@ vm-test: ## camera and panel on a real kernel in a virtual machine
 	$(CARGO) build --release --locked --bin emotiond --example vm-usb
 	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
 
+house-test: ## the daemon in the real Home Assistant
+	@scripts/prepare.sh test-all
+	$(CARGO) build --locked --bin emotiond
+	scripts/home-assistant-tests.sh $${CARGO_TARGET_DIR:-target}/debug/emotiond
+
+fault-test: ## a table of faults of broker, connection and clock, and what a subscriber sees
+	@scripts/prepare.sh test-all
+	$(TEST_ENV) $(CARGO) test --locked --test faults -- --nocapture
+
+fleet-test: ## two hundred devices on one broker that is killed and started, with figures
+	@scripts/prepare.sh test-all
+	$(TEST_ENV) $(CARGO) test --locked --test fleet -- --nocapture
+
 lint: ## formatting and clippy
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test faults --test fleet -- -D warnings
 
 deny: ## licences, bans and sources of all dependencies
 	@scripts/deny.sh

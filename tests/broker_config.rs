@@ -35,7 +35,9 @@ fn guarded() -> Mosquitto {
     }
     let acl = broker.path("acl");
     fs::copy(example("acl"), &acl).expect("copied");
-    broker.config.push_str(&format!("log_type all\npassword_file {passwords}\nacl_file {acl}\n"));
+    // With that, mosquitto 2.0.11 ends a connection on which it refused a message.
+    broker.config = broker.config.replace("max_queued_messages 0\n", "");
+    broker.config.push_str(&format!("password_file {passwords}\nacl_file {acl}\n"));
     broker.run();
     broker
 }
@@ -56,8 +58,6 @@ fn each_device_writes_only_its_own_topics() {
     let watcher = Watcher::login(&broker, "homeassistant");
     // A device that takes another's id is not heard, and says why.
     let thief = device("victim", "other");
-    std::thread::sleep(std::time::Duration::from_secs(6));
-    eprintln!("{}", fs::read_to_string(broker.path("mosquitto.log")).unwrap());
     thief.wait_for_log("does not pass on what is said on emotiond/victim/instance (check its ACL)");
     let _own = device("test", "test");
     watcher.wait_for("emotiond/test/emotion", "happy");
