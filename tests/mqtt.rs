@@ -330,7 +330,6 @@ fn a_frozen_broker_blocks_nothing_and_gets_everything_when_it_is_back() {
     eventually("the newest state", || {
         watcher.payloads("e/t/state").last().is_some_and(|payload| json(payload)["time"] == "t499")
     });
-
     broker.freeze();
     device.stop();
     broker.thaw();
@@ -447,7 +446,9 @@ fn tls_trusts_the_configured_authorities_and_no_other() {
     let several = std::fs::read_to_string(broker.path("other.pem")).expect("readable")
         + &std::fs::read_to_string(broker.path("ca.pem")).expect("readable");
     std::fs::write(broker.path("several.pem"), several).expect("written");
+    let watcher = Watcher::new(&broker);
     Device::connected(&with_ca("several.pem")).stop();
+    assert_eq!(watcher.payloads("e/t/availability"), ["online", "offline"]);
     Device::start(&with_ca("other.pem")).wait_for_error("the broker's certificate is not trusted: ");
     // The system's authorities do not know it either.
     Device::start(&config(&url, "")).wait_for_error("the broker's certificate is not trusted: ");
