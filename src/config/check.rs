@@ -1,6 +1,5 @@
 //! From what is written to what is meant: ranges, choices, and rules over several keys.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ pub struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn error(&self, span: std::ops::Range<usize>, key: &str, message: impl fmt::Display) -> ConfigError {
+    pub fn error(&self, span: std::ops::Range<usize>, key: &str, message: impl fmt::Display) -> ConfigError {
         let place = if span == OVERRIDDEN {
             key.to_owned()
         } else {
@@ -26,7 +25,7 @@ impl Places<'_> {
     }
 
     /// The value as `convert` understands it, or `default` where none is written.
-    fn value<T, U>(
+    pub fn value<T, U>(
         &self,
         key: &str,
         value: Option<Spanned<T>>,
@@ -38,7 +37,7 @@ impl Places<'_> {
         convert(value.into_inner()).map_err(|message| self.error(span, key, message))
     }
 
-    fn integer<U: TryFrom<i64> + fmt::Display>(
+    pub fn integer<U: TryFrom<i64> + fmt::Display>(
         &self,
         key: &str,
         value: Option<Spanned<i64>>,
@@ -53,7 +52,7 @@ impl Places<'_> {
         })
     }
 
-    fn number(
+    pub fn number(
         &self,
         key: &str,
         value: Option<Spanned<f64>>,
@@ -69,7 +68,7 @@ impl Places<'_> {
         })
     }
 
-    fn seconds(
+    pub fn seconds(
         &self,
         key: &str,
         value: Option<Spanned<f64>>,
@@ -79,7 +78,7 @@ impl Places<'_> {
         self.number(key, value, default, range).map(Duration::from_secs_f64)
     }
 
-    fn choice<U: Copy>(
+    pub fn choice<U: Copy>(
         &self,
         key: &str,
         value: Option<Spanned<String>>,
@@ -95,7 +94,7 @@ impl Places<'_> {
     }
 
     /// A file's path; an empty one counts as not written.
-    fn path(&self, value: Option<Spanned<String>>) -> Option<PathBuf> {
+    pub fn path(&self, value: Option<Spanned<String>>) -> Option<PathBuf> {
         value.map(Spanned::into_inner).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 }
@@ -109,7 +108,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         classifier: classifier(raw.classifier, places)?,
         smoothing: smoothing(raw.smoothing, places)?,
         display: display(raw.display, places)?,
-        web: web(raw.web, places)?,
+        web: web::web(raw.web, places)?,
         people: people(raw.people, places)?,
         rules: rules(raw.rules, places)?,
         log: log(raw.log, places)?,
@@ -351,40 +350,6 @@ fn broker(url: &str) -> Result<Option<Broker>, String> {
         None => 1883,
     };
     if host_is_plain { Ok(Some(Broker { host: host.to_owned(), port, tls })) } else { Err(bad()) }
-}
-
-fn web(raw: raw::RawWeb, places: &Places<'_>) -> Result<Web, ConfigError> {
-    let span = raw.listen.as_ref().map_or(OVERRIDDEN, Spanned::span);
-    let default = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let listen = places.value("web.listen", raw.listen, default, |text| {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse()
-            .map(Some)
-            .map_err(|_| format!("{text:?} is no address (127.0.0.1:8080, [::1]:8080 or empty for none)"))
-    })?;
-    let token_file = places.path(raw.token_file);
-    if let Some(address) =
-        listen.filter(|address: &SocketAddr| !address.ip().is_loopback() && token_file.is_none())
-    {
-        return Err(places.error(
-            span,
-            "web.listen",
-            format!("{address} can be reached from other machines: set web.token_file to a file that holds a token"),
-        ));
-    }
-    let tls = match (places.path(raw.tls_cert), places.path(raw.tls_key)) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => None,
-        _ => return Err(places.error(span, "web.tls_cert", "web.tls_cert and web.tls_key go together")),
-    };
-    Ok(Web {
-        listen,
-        token_file,
-        allowed_hosts: raw.allowed_hosts.map(Spanned::into_inner).unwrap_or_default(),
-        tls,
-    })
 }
 
 fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigError> {
