@@ -36,6 +36,8 @@ pub mod latest;
 pub mod models;
 /// Publishing over MQTT.
 pub mod mqtt;
+/// Faces marked in a picture: box, label, bars.
+pub mod overlay;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.

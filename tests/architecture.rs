@@ -48,6 +48,14 @@ fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
 }
 
 #[test]
+fn overlays_are_drawn_from_pictures_and_emotions_alone() {
+    assert_absent(
+        &["overlay"],
+        &["crate::cli", "crate::config", "crate::daemon", "crate::camera", "crate::engine", "crate::web"],
+    );
+}
+
+#[test]
 fn the_pure_core_does_no_io_and_reads_no_clock() {
     let core = ["frame", "emotion", "track", "smooth", "pipeline"];
     assert_absent(
@@ -61,8 +69,8 @@ fn the_pure_core_does_no_io_and_reads_no_clock() {
 fn unsafe_code_is_in_device_and_ffi_files_only() {
     let modules = [
         "assets", "backoff", "classify", "cli", "clock", "config", "daemon", "detect", "display", "emotion",
-        "eval", "frame", "latest", "mqtt", "photo", "pipeline", "report", "settings", "shutdown", "sidecar",
-        "smooth", "stats", "track", "wire",
+        "eval", "frame", "latest", "mqtt", "overlay", "photo", "pipeline", "report", "settings", "shutdown",
+        "sidecar", "smooth", "stats", "track", "wire",
     ];
     assert_absent(&modules, &["unsafe "]);
 }
