@@ -56,5 +56,7 @@ pub mod smooth;
 pub mod stats;
 /// Faces over time: ids and the primary face.
 pub mod track;
+/// The page and the HTTP API.
+pub mod web;
 /// The JSON that leaves the program.
 pub mod wire;

@@ -109,6 +109,15 @@ impl Reporter {
         Report { state, events }
     }
 
+    /// What is seen, whether it is due or not: for those who ask. After [`Self::observe`] or
+    /// [`Self::nothing`] of the same moment.
+    pub fn state(&self, observation: Option<&Observation>, now: Moment) -> wire::State {
+        match observation {
+            Some(observation) => self.state_message(observation, now),
+            None => self.message(State::None, 0.0, &[], now),
+        }
+    }
+
     /// What to tell of the camera; the first word is no event.
     pub fn camera(&mut self, online: bool, now: Moment) -> Option<wire::Event> {
         let before = self.camera.replace(online);

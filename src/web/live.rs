@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// An encoded frame.
 #[derive(Debug)]
 pub struct Picture {
-    pub jpeg: Vec<u8>,
+    pub jpeg: Bytes,
     /// The frame's number.
     pub sequence: u64,
     pub captured: Instant,
@@ -109,7 +110,7 @@ impl Live {
             beat();
             let Some(frame) = self.frames.take(TICK) else { continue };
             match encode(&frame) {
-                Ok(jpeg) => self.publish(Picture { jpeg, sequence: frame.sequence, captured: frame.captured }),
+                Ok(jpeg) => self.publish(Picture { jpeg: jpeg.into(), sequence: frame.sequence, captured: frame.captured }),
                 Err(error) => log::debug!("unable to encode a live picture: {error}"),
             }
         }
@@ -203,7 +204,7 @@ mod tests {
         live.offer(&frame(1), Instant::now());
         let on_its_way = live.frames.take(Duration::ZERO).expect("taken");
         live.close();
-        let jpeg = encode(&on_its_way).expect("encoded");
+        let jpeg = encode(&on_its_way).expect("encoded").into();
         live.publish(Picture { jpeg, sequence: 1, captured: on_its_way.captured });
         assert!(viewer.newest.borrow_and_update().is_none());
     }

@@ -8,18 +8,24 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use base64::Engine as _;
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::problem::Problem;
 use crate::emotion::Face;
 use crate::frame::Frame;
+use crate::overlay::{self, Mark};
 use crate::photo::{self, PhotoError};
 use crate::shutdown::Shutdown;
 use crate::wire;
 
 /// How often the waiting thread looks for shutdown.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Of annotated pictures, 1 to 100: to be kept, so that small print stays sharp.
+const QUALITY: u8 = 92;
 
 /// Tells the faces of a photo, or why it could not.
 pub type Classify = Box<dyn FnMut(&Frame) -> Result<Vec<Face>, String> + Send>;
@@ -188,6 +194,18 @@ fn undecodable(error: &PhotoError) -> Problem {
     Problem::new(status, detail, remedy)
 }
 
-fn annotate(_frame: Frame, _faces: &[Face]) -> Result<Vec<u8>, Problem> {
-    todo!("overlay")
+/// The picture with the faces drawn, as JPEG.
+fn annotate(frame: Frame, faces: &[Face]) -> Result<Vec<u8>, Problem> {
+    let failed = |error: String| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log")
+    };
+    let picture = RgbImage::from_raw(frame.width, frame.height, frame.data.to_vec())
+        .ok_or_else(|| failed("a photo without three channels".to_owned()))?;
+    let marks: Vec<Mark> = faces.iter().map(Mark::from).collect();
+    let picture = overlay::annotate(picture, &marks);
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
+        .encode_image(&picture)
+        .map_err(|error| failed(format!("unable to encode the annotated picture: {error}")))?;
+    Ok(jpeg)
 }
