@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use crate::cli::Status;
 use crate::config::Config;
-use crate::{assets, models, mqtt};
+use crate::{assets, models, mqtt, web};
 
 /// Loads what `run` would load and says what it is.
 pub fn run(config: &Config) -> anyhow::Result<Status> {
@@ -12,6 +12,7 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     let detector = models::detector(&config.detector).context("detector.model")?;
     let classifier = models::classifier(&config.classifier).context("classifier.model")?;
     mqtt::check(&config.mqtt)?;
+    web::check(&config.web)?;
     println!("device      {}", config.device.id);
     println!("runtime     {}", runtime.display());
     println!("detector    {}", detector.name());
@@ -23,6 +24,11 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
             println!("broker      {}:{}, topics below {}", broker.host, broker.port, config.mqtt.base_topic)
         }
         None => println!("broker      off"),
+    }
+    match (config.web.listen, &config.web.tls) {
+        (Some(address), Some(_)) => println!("page        https://{address}/"),
+        (Some(address), None) => println!("page        http://{address}/"),
+        (None, _) => println!("page        off"),
     }
     Ok(Status::Done)
 }

@@ -9,6 +9,7 @@ mod eval;
 mod eval_boxes;
 mod photos;
 mod run;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::models::ModelError;
 use crate::mqtt::MqttError;
+use crate::web::WebError;
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
@@ -52,6 +54,8 @@ enum Command {
     Crop(crop::CropArgs),
     /// Times the pipeline against its bare inferences
     Bench(bench::BenchArgs),
+    /// Makes a self-signed certificate for the page, so that phones lend it their camera
+    Tls(tls::TlsArgs),
 }
 
 /// How the program ends.
@@ -73,9 +77,12 @@ impl From<Status> for ExitCode {
 impl Status {
     /// The status that an error ends the program with.
     pub fn of(error: &anyhow::Error) -> Self {
-        let misconfigured = error
-            .chain()
-            .any(|cause| cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>());
+        let misconfigured = error.chain().any(|cause| {
+            cause.is::<ConfigError>()
+                || cause.is::<ModelError>()
+                || cause.is::<MqttError>()
+                || cause.is::<WebError>()
+        });
         if misconfigured { Self::Misconfigured } else { Self::Failed }
     }
 }
@@ -107,6 +114,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
+        Command::Tls(tls) => tls::run(&tls, &config),
     }
 }
 

@@ -12,6 +12,7 @@ use axum::Router;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,7 +32,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Answers in flight may end after shutdown was asked for.
 pub const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Bytes that a connection holds back: a slow viewer shall see a new picture, not an old one.
+/// Bytes that a connection holds back, here and in the kernel: a slow viewer shall see a new picture, not an old one.
 const BUFFER: usize = 128 << 10;
 
 /// Answers on `listener` until `stop` is ready.
@@ -80,12 +81,23 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Limit {
         let place = Arc::clone(&self.0).try_acquire_owned();
         Box::pin(async move {
             let place = place.map_err(|_| io::Error::other("too many connections"))?;
-            stream.set_nodelay(true)?;
+            set_up(&stream)?;
             let mut stream = TimeoutWriter::new(stream);
             stream.set_timeout(Some(WRITE));
             Ok((Guarded { stream: Box::pin(stream), _place: place }, service))
         })
     }
+}
+
+/// What is on its way is little, and a client that has gone without a word is noticed.
+fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_send_buffer_size(stream, BUFFER)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, HEAD)?;
+    sockopt::set_tcp_keepintvl(stream, HEAD)?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    Ok(())
 }
 
 /// A connection that holds its place.
