@@ -22,6 +22,7 @@ const RECEIVE: Duration = Duration::from_secs(30);
 
 /// How the photo is answered.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
     /// 1: the picture with the faces marked, as JPEG, instead of JSON.
     #[serde(default)]
