@@ -19,7 +19,7 @@ use crate::config::{Config, Delegate};
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
 use crate::shutdown::Shutdown;
-use crate::{camera, display, models, mqtt, web};
+use crate::{camera, display, models, mqtt, rules, web};
 
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
@@ -84,17 +84,30 @@ impl Daemon {
             let _ = on_command.send(command);
         })?;
         let (mqtt, mqtt_thread) = client.unzip();
-        let min_confidence = config.classifier.min_confidence;
-        let shared = pipeline_thread::Shared::new(pipeline.classifier().delegate(), min_confidence);
+        let letters = mqtt.clone();
+        let post = move |message: rules::Message| {
+            if let Some(mqtt) = &letters {
+                mqtt.letter(message.topic, message.payload, message.retain);
+            }
+        };
+        let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
         let switch = Switch::new(&config, mqtt.clone());
         let mirror = Mirror::default();
-        let parts =
-            Asked { camera: Arc::default(), display: Arc::default(), mqtt, pipeline: Arc::new(shared) };
+        let min_confidence = config.classifier.min_confidence;
+        let shared = pipeline_thread::Shared::new(pipeline.classifier().delegate(), min_confidence);
+        let parts = Asked {
+            camera: Arc::default(),
+            display: Arc::default(),
+            mqtt,
+            rules,
+            pipeline: Arc::new(shared),
+        };
         let shown = shown::shown(&config, &parts, &switch, mirror.clone());
         let classify = shown::classify(&config, Arc::clone(&parts.pipeline));
         let (web, web_threads) = web::start(&config.web, shown, classify, shutdown.clone())?.unzip();
-        let mqtt_thread = mqtt_thread.map(|thread| ("mqtt", thread));
-        let threads = mqtt_thread.into_iter().chain(web_threads.into_iter().flatten()).collect();
+        let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
+        threads.push(("rules", rules_thread));
+        threads.extend(web_threads.into_iter().flatten());
         let mut daemon = Self { switch, parts, web, mirror, threads, config, shutdown, commands };
         daemon.spawn_threads(pipeline, options)?;
         Ok(daemon)
@@ -120,6 +133,7 @@ impl Daemon {
             camera: Arc::clone(&self.parts.camera),
             sinks: Sinks {
                 mqtt: self.parts.mqtt.clone(),
+                rules: self.parts.rules.clone(),
                 web: self.web.clone(),
                 views: views.clone(),
                 mirror: self.mirror.clone(),
@@ -187,8 +201,12 @@ impl Daemon {
 
     /// The progress of each part; a part that has done its work counts no more.
     fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
-        let Asked { camera, display, mqtt, pipeline } = &self.parts;
-        let mut beats = vec![("pipeline", pipeline.beats()), ("display", display.heartbeat())];
+        let Asked { camera, display, mqtt, rules, pipeline } = &self.parts;
+        let mut beats = vec![
+            ("pipeline", pipeline.beats()),
+            ("display", display.heartbeat()),
+            ("rules", rules.heartbeat()),
+        ];
         if !camera_ended {
             beats.push(("camera", camera.beats()));
         }
@@ -200,8 +218,9 @@ impl Daemon {
     }
 
     fn tell_stats(&self) {
-        let Asked { camera, display, mqtt: Some(mqtt), pipeline } = &self.parts else { return };
-        mqtt.stats(&health::stats(camera, display, Some(mqtt), pipeline, pipeline.take_meter()));
+        if let Some(mqtt) = &self.parts.mqtt {
+            mqtt.stats(&self.parts.stats(self.parts.pipeline.take_meter()));
+        }
     }
 
     fn obey(&self, command: mqtt::Command) {
@@ -220,6 +239,10 @@ impl Daemon {
                 return;
             }
         };
+        if let Err(error) = self.parts.rules.replace(&new.rules) {
+            log::error!("configuration not reloaded: {error}");
+            return;
+        }
         let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
         self.parts.pipeline.configure(smoothing.clone(), confidence);
         log::set_max_level(new.log.level);
@@ -230,11 +253,12 @@ impl Daemon {
         expected.smoothing = smoothing;
         expected.classifier.min_confidence = confidence;
         expected.log = new.log.clone();
+        expected.rules = new.rules.clone();
         if expected == new {
             log::info!("configuration reloaded");
         } else {
             log::warn!(
-                "configuration reloaded; changes outside [smoothing], [log] and classifier.min_confidence need a restart"
+                "configuration reloaded; changes outside [smoothing], [rules], [log] and classifier.min_confidence need a restart"
             );
         }
         self.config = expected;
@@ -262,9 +286,6 @@ fn say_what_is_not_there(config: &Config) {
     }
     if config.people.enabled {
         log::warn!("people.enabled: this version does not recognise people");
-    }
-    if !config.rules.rules.is_empty() {
-        log::warn!("rules.rule: this version does not run rules");
     }
 }
 

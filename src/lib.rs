@@ -44,6 +44,8 @@ pub mod photo;
 pub mod pipeline;
 /// What is worth telling: from observations to messages.
 pub mod report;
+/// What is done when something is seen for some time.
+pub mod rules;
 /// What survives a restart.
 pub mod settings;
 /// The one flag that ends every thread.

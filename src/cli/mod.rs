@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::models::ModelError;
 use crate::mqtt::MqttError;
+use crate::rules::RulesError;
 use crate::web::WebError;
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
@@ -81,6 +82,7 @@ impl Status {
             cause.is::<ConfigError>()
                 || cause.is::<ModelError>()
                 || cause.is::<MqttError>()
+                || cause.is::<RulesError>()
                 || cause.is::<WebError>()
         });
         if misconfigured { Self::Misconfigured } else { Self::Failed }

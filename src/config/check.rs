@@ -110,7 +110,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         display: display(raw.display, places)?,
         web: web::web(raw.web, places)?,
         people: people(raw.people, places)?,
-        rules: rules(raw.rules, places)?,
+        rules: rules::rules(raw.rules, places, &mqtt)?,
         log: log(raw.log, places)?,
         device,
         mqtt,
@@ -356,40 +356,6 @@ fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigErro
     Ok(People {
         enabled: raw.enabled.is_some_and(Spanned::into_inner),
         threshold: places.number("people.threshold", raw.threshold, 0.55, 0.05..=2.0)? as f32,
-    })
-}
-
-fn rules(raw: raw::RawRules, places: &Places<'_>) -> Result<Rules, ConfigError> {
-    let list = raw.rule.map(Spanned::into_inner).unwrap_or_default();
-    list.into_iter().map(|entry| rule(entry, places)).collect::<Result<_, _>>().map(|rules| Rules { rules })
-}
-
-fn rule(raw: raw::RawRule, places: &Places<'_>) -> Result<Rule, ConfigError> {
-    let Some(name) = raw.name else {
-        return Err(places.error(OVERRIDDEN, "rules.rule", "a rule has no name"));
-    };
-    let (span, name) = (name.span(), name.into_inner());
-    let emotion = places.value("rules.rule.emotion", raw.emotion, None, |text| {
-        text.parse().map(Some).map_err(|error: crate::emotion::UnknownEmotion| error.to_string())
-    })?;
-    let Some(emotion) = emotion else {
-        return Err(places.error(span, "rules.rule.name", format!("rule {name:?} needs an emotion")));
-    };
-    let action = match (raw.publish, raw.post, raw.command) {
-        (Some(topic), None, None) => Action::Publish { topic: topic.into_inner() },
-        (None, Some(url), None) => Action::Post { url: url.into_inner() },
-        (None, None, Some(argv)) if !argv.get_ref().is_empty() => Action::Command { argv: argv.into_inner() },
-        _ => {
-            let message = format!("rule {name:?} needs exactly one of publish, post and command");
-            return Err(places.error(span, "rules.rule.name", message));
-        }
-    };
-    Ok(Rule {
-        name,
-        emotion,
-        duration: places.seconds("rules.rule.for_s", raw.for_s, 3.0, 0.0..=86_400.0)?,
-        rest: places.seconds("rules.rule.rest_s", raw.rest_s, 60.0, 0.0..=86_400.0)?,
-        action,
     })
 }
 

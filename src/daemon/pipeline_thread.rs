@@ -17,6 +17,7 @@ use crate::latest::Latest;
 use crate::mqtt::Mqtt;
 use crate::pipeline::Pipeline;
 use crate::report::{Moment, Report, Reporter};
+use crate::rules::Rules;
 use crate::shutdown::Shutdown;
 use crate::stats::Meter;
 use crate::web::Web;
@@ -106,6 +107,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Sinks {
     pub mqtt: Option<Mqtt>,
     pub web: Option<Web>,
+    pub rules: Rules,
     pub views: Latest<View>,
     pub mirror: Mirror,
 }
@@ -140,11 +142,11 @@ impl PipelineThread {
                     if seen.take().is_some() {
                         self.pipeline.reset();
                     }
-                    let moment = self.moment();
-                    let report = self.reporter.nothing(moment);
-                    self.tell(report);
+                    let now = self.moment();
+                    let report = self.reporter.nothing(now);
+                    self.tell(report, None, now);
                     if let Some(web) = &self.sinks.web {
-                        web.feed.nothing(self.reporter.state(None, moment));
+                        web.feed.nothing(self.reporter.state(None, now));
                     }
                     self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
                 }
@@ -167,7 +169,7 @@ impl PipelineThread {
                 let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
                 self.last = frame.captured;
                 let report = self.reporter.observe(&observation, moment);
-                self.tell(report);
+                self.tell(report, Some(&observation), moment);
                 self.shared.failing.store(false, Ordering::Relaxed);
                 if let Some(web) = &self.sinks.web {
                     web.feed.observe(frame, self.reporter.state(Some(&observation), moment), latency);
@@ -184,7 +186,8 @@ impl PipelineThread {
         }
     }
 
-    fn tell(&self, report: Report) {
+    fn tell(&self, report: Report, seen: Option<&Observation>, now: Moment) {
+        self.sinks.rules.observe(seen, now.instant, || self.reporter.state(seen, now));
         if let (Some(mqtt), Some(state)) = (&self.sinks.mqtt, &report.state) {
             mqtt.set_state(state);
         }

@@ -11,8 +11,8 @@ use crate::emotion::Face;
 use crate::frame::Frame;
 use crate::pipeline::Pipeline;
 use crate::web::photos::Classify;
-use crate::wire::{Details, Part, Parts};
-use crate::{camera, display, models, mqtt, web};
+use crate::wire::{self, Details, Latency, Part, Parts};
+use crate::{camera, display, models, mqtt, rules, web};
 
 /// The parts that are asked how they are.
 #[derive(Clone)]
@@ -20,7 +20,16 @@ pub struct Asked {
     pub camera: Arc<camera::thread::Status>,
     pub display: Arc<display::Status>,
     pub mqtt: Option<mqtt::Mqtt>,
+    pub rules: rules::Rules,
     pub pipeline: Arc<pipeline_thread::Shared>,
+}
+
+impl Asked {
+    /// The `stats` message with the rate and latency that are given.
+    pub fn stats(&self, rate: (f64, Latency)) -> wire::Stats {
+        let Self { camera, display, mqtt, rules, pipeline } = self;
+        health::stats(camera, display, mqtt.as_ref(), rules, pipeline, rate)
+    }
 }
 
 /// The newest view, and its picture once somebody has asked for it.
@@ -57,10 +66,7 @@ pub fn shown(config: &Config, asked: &Asked, switch: &Switch, mirror: Mirror) ->
     web::Shown {
         device: config.device.id.clone(),
         parts: Box::new(move || parts(&of_parts, driver)),
-        stats: Box::new(move || {
-            let Asked { camera, display, mqtt, pipeline } = &of_stats;
-            health::stats(camera, display, mqtt.as_ref(), pipeline, Default::default())
-        }),
+        stats: Box::new(move || of_stats.stats(Default::default())),
         display: Box::new(move || mirror.png(size)),
         enabled: Box::new(move || is_on.enabled()),
         switch: Box::new(move |enabled| turned.turn(enabled, "HTTP").map_err(str::to_owned)),

@@ -1,84 +1,154 @@
-"""Turn a run's averaged model into an int8 .tflite with its sidecar."""
+"""Make the int8 .tflite and its sidecar of a float net.
 
+Where int8 loses more than half a point of accuracy against float, other ways to quantise are
+tried in turn, each measured on the watched split, and the best is kept.
+"""
+
+import dataclasses
 import hashlib
 import json
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from . import dataset, metrics, recipe, runs
 from .errors import TrainingError
-from .evaluate import MEAN, STD, TfliteModel, keras_logits
+from .evaluate import MEAN, STD, keras_logits, load_keras
 from .fer2013 import SIDE
-from .labels import EMOTIONS
+from .quantise import Calibration, check, convert
 
-# Operators of the Edge TPU compiler's list that our nets need
-# (https://coral.ai/docs/edgetpu/models-intro/#supported-operations).
-CORAL_OPERATORS = {
-    "ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED",
-    "MAX_POOL_2D", "MEAN", "PAD", "RELU", "RELU6", "RESHAPE",
-}  # fmt: skip
-# With this scale and zero point an int8 input is the pixel less 128.
-INPUT_SCALE, INPUT_ZERO_POINT = np.float32(1 / 255), -128
+# What int8 may lose against float before a remedy is looked for: half a point of accuracy.
+MOST_LOSS = 0.005
+REMEDIES = ("auto", "all", "off")
+# Percentiles that clipping tries.
+PERCENTILES = (99.99, 99.95, 99.9, 99.5)
 
 
-def convert(model, pixels):
-    """Return the bytes of the int8 .tflite of a float Keras model.
+@dataclass(frozen=True)
+class Try:
+    """One way to quantise, and what it gave on the watched faces."""
 
-    `pixels` uint8 (n, h, w) set the ranges of the activations. Two pixels of the first are
-    made 0 and 255, so that the range of the input is exactly [0, 1].
-    """
-    pixels = pixels.copy()
-    pixels[0, 0, :2] = 0, 255
+    calibration: Calibration
+    fine_tuned: bool
+    accuracy: float
+    macro_f1: float
+    agreement: float  # share of the faces where int8 and float name the same class
+    divergence: float  # mean Kullback-Leibler divergence of int8 from float, nats
+    content: bytes = dataclasses.field(repr=False)
 
-    def samples():
-        for picture in pixels:
-            yield [((picture[None, ..., None].astype(np.float32) - MEAN) / STD)]
+    def __str__(self):
+        return f"{'fine-tuned, ' if self.fine_tuned else ''}{self.calibration}"
 
-    call = tf.function(lambda picture: model(picture, training=False))
-    shape = tf.TensorSpec((1, *pixels.shape[1:], 1), tf.float32)
-    # Frozen first: the converter would leave Keras 3's variables as READ_VARIABLE operators.
-    frozen = convert_variables_to_constants_v2(call.get_concrete_function(shape))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = samples
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return converter.convert()
-
-
-def operators(content):
-    """Return the sorted names of the operators in the bytes of a .tflite."""
-    names = {
-        value: name
-        for name, value in vars(schema.BuiltinOperator).items()
-        if not name.startswith("_")
-    }
-    model = schema.Model.GetRootAsModel(content, 0)
-    codes = (model.OperatorCodes(number) for number in range(model.OperatorCodesLength()))
-    return sorted(names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes)
+    def row(self):
+        """Return the figures as plain numbers."""
+        return {
+            "way": str(self),
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "agreement": self.agreement,
+            "divergence": self.divergence,
+            "bytes": len(self.content),
+        }
 
 
-def check(path):
-    """Refuse a file that the daemon or a Coral compiler would not take as it is."""
-    found = TfliteModel(path)
-    scale, zero_point = found.input["quantization"]
-    if (np.float32(scale), zero_point) != (INPUT_SCALE, INPUT_ZERO_POINT):
-        raise TrainingError(
-            f"unable to export {path}: input scale {scale} and zero point {zero_point},"
-            f" not {INPUT_SCALE} and {INPUT_ZERO_POINT}"
+class Quantiser:
+    """A float net, the faces that set its ranges and those that judge the result."""
+
+    def __init__(self, model, plan, data, say=print):
+        self.model, self.plan, self.labels, self.say = model, plan, plan.labels, say
+        self.pixels, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
+        self.classes = targets.argmax(axis=1)
+        watched = dataset.split(data, plan.train.watch_split)
+        self.watched, self.truth = watched.judged(plan.targets)
+        self.float_logits = keras_logits(model, self.watched)
+        self.float = metrics.figures(self.float_logits, self.truth, self.labels)
+        self.tries = []
+
+    def best(self):
+        """Return the try of greatest accuracy; of several, the one closest to float."""
+        return max(self.tries, key=lambda one: (one.accuracy, -one.divergence))
+
+    def loses(self):
+        """Tell whether the best try loses more than it may."""
+        return self.float["accuracy"] - self.best().accuracy > MOST_LOSS
+
+    def attempt(self, calibration, tuned=None):
+        """Convert the net, or a fine-tuned one, and measure what came out."""
+        if any(
+            one.calibration == calibration and one.fine_tuned == bool(tuned) for one in self.tries
+        ):
+            return
+        faces = calibration.choose(self.pixels, self.classes, self.plan.train.seed)
+        content = convert(tuned or self.model, faces, calibration.percentile)
+        logits = tflite_logits(content, self.watched)
+        found = metrics.figures(logits, self.truth, self.labels)
+        agreement = float((logits.argmax(axis=1) == self.float_logits.argmax(axis=1)).mean())
+        divergence = metrics.divergence(self.float_logits, logits)
+        measured = Try(
+            calibration, bool(tuned), found["accuracy"], found["macro_f1"], agreement, divergence, content
+        )  # fmt: skip
+        self.tries.append(measured)
+        self.say(
+            f"{measured}: accuracy {measured.accuracy:.4f} (float {self.float['accuracy']:.4f}),"
+            f" agreement {agreement:.4f}, divergence {divergence:.5f}"
         )
-    if (found.input["dtype"], found.output["dtype"]) != (np.int8, np.int8):
-        raise TrainingError(f"unable to export {path}: input or output is not int8")
-    foreign = set(operators(Path(path).read_bytes())) - CORAL_OPERATORS
-    if foreign:
-        raise TrainingError(f"unable to export {path}: operators {', '.join(sorted(foreign))}")
-    return found
+
+    def run(self):
+        """Try what the recipe asks for and, if need be, the remedies; returns the best try."""
+        how = self.plan.export
+        first = Calibration(how.calibration_faces, how.calibration, how.percentile)
+        self.attempt(first)
+        for remedy in (self.other_faces, self.clip):
+            if how.remedy == "off" or how.remedy == "auto" and not self.loses():
+                break
+            remedy(first)
+        return self.best()
+
+    def other_faces(self, first):
+        """Calibrate with faces of all classes alike, with more and with fewer faces."""
+        most = len(self.pixels)
+        for faces, which in ((1, "balanced"), (4, "random"), (0.1, "random")):
+            count = max(1, min(most, round(first.faces * faces)))
+            self.attempt(dataclasses.replace(first, faces=count, which=which))
+
+    def clip(self, first):
+        """Clip the ranges to percentiles, with the faces that did best so far."""
+        base = dataclasses.replace(self.best().calibration, faces=first.faces)
+        for percentile in PERCENTILES:
+            self.attempt(dataclasses.replace(base, percentile=percentile))
+
+
+def tflite_logits(content, pixels):
+    """Return float32 logits (n, c) of a .tflite given as bytes, after `check`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        return check(path).logits(pixels)
+
+
+def shift_prior(model, prior, share):
+    """Take `share` of the logarithm of the classes' prior off the net's logits, in place.
+
+    Logit adjustment (Menon et al. 2021, arXiv:2007.07314): with share 1 the net answers as if
+    all classes were equally frequent, with 0 as it was trained. `prior` (c,) holds the shares
+    of the classes in the training targets; one without any keeps its logit.
+    """
+    last = model.outputs[0]._keras_history.operation
+    bias = getattr(last, "bias", None)
+    if bias is None or getattr(last, "activation", None) is not keras.activations.linear:
+        raise TrainingError(
+            f"unable to shift the prior: the last layer of {model.name} has no bias of its own"
+            " (set prior_shift = 0)"
+        )
+    prior = np.asarray(prior, np.float64)
+    known = prior > 0
+    change = np.where(known, -share * np.log(np.where(known, prior, 1.0)), 0.0)
+    # Softmax does not see the mean, and the int8 range is not spent on it.
+    change -= change.mean()
+    bias.assign(bias + change.astype(np.float32))
 
 
 def _tensor(details):
@@ -87,8 +157,9 @@ def _tensor(details):
     return {"dtype": "int8", "scale": float(np.float32(scale)), "zero_point": int(zero_point)}
 
 
-def sidecar(plan, model, content, temperature, figures):
-    """Return the sidecar of the model as the daemon reads it."""
+def sidecar(plan, path, labels, temperature, figures, quantisation):
+    """Return the sidecar of the .tflite at `path` as the daemon reads it."""
+    model = check(path)
     return {
         "kind": "emotion",
         "name": plan.name,
@@ -97,64 +168,102 @@ def sidecar(plan, model, content, temperature, figures):
         "licence": "MIT OR Apache-2.0",
         "training_data": plan.export.training_data,
         "figures": figures,
+        "quantisation": quantisation,
         "input": {
             "width": SIDE, "height": SIDE, "channels": 1, **_tensor(model.input),
             "mean": MEAN, "std": STD,
         },
         "output": {**_tensor(model.output), "values": "logits"},
-        "labels": list(EMOTIONS),
+        "labels": list(labels),
         "crop": vars(plan.crop),
-        "temperature": round(temperature, 4),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "temperature": temperature,
+        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
     }  # fmt: skip
 
 
-def export(run, data, out):
-    """Write `out`.tflite and `out`.json from a run; returns the sidecar."""
-    plan = recipe.load(Path(run) / runs.RECIPE)
-    try:
-        model = keras.saving.load_model(Path(run) / runs.MODEL, compile=False)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"unable to load the model of run {run}: {error}") from error
-    faces, _ = dataset.split(data, plan.train.train_split).soft()
-    rows = np.random.default_rng(plan.train.seed).permutation(len(faces))
-    content = convert(model, faces[rows[: plan.export.calibration_faces]])
+def load_plan(run, recipe_path, changes):
+    """Return the recipe of a run, or the one at `recipe_path`, with [export] keys replaced."""
+    plan = recipe.load(recipe_path or Path(run) / runs.RECIPE)
+    how = dataclasses.replace(plan.export, **changes)
+    if how.remedy not in REMEDIES:
+        raise TrainingError(
+            f"unable to export: remedy {how.remedy} is none of {', '.join(REMEDIES)}"
+        )
+    if how.calibration not in ("random", "balanced"):
+        raise TrainingError(
+            f"unable to export: calibration {how.calibration} is not random or balanced"
+        )
+    if not (
+        0 <= how.prior_shift <= 1 and 90 <= how.percentile <= 100 and how.calibration_faces > 0
+    ):
+        raise TrainingError(
+            "unable to export: prior_shift must be 0 to 1, percentile 90 to 100,"
+            " calibration_faces at least 1"
+        )
+    return dataclasses.replace(plan, export=how)
+
+
+def export(out, data, run=None, model=None, recipe_path=None, say=print, **changes):
+    """Write `out`.tflite and `out`.json; returns the sidecar.
+
+    The net is the run's, or the .keras file `model`. `changes` replace keys of [export]. The
+    table of tries goes to the run folder, if there is one.
+    """
+    if not run and not (model and recipe_path):
+        raise TrainingError("unable to export: name a run, or a model and a recipe")
+    plan = load_plan(run, recipe_path, changes)
+    net = load_keras(model or Path(run) / runs.MODEL)
+    _, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
+    if plan.export.prior_shift:
+        shift_prior(net, targets.mean(axis=0), plan.export.prior_shift)
+    quantiser = Quantiser(net, plan, data, say=say)
+    best = quantiser.run()
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    pixels, truth = dataset.split(data, plan.export.temperature_split).judged()
     trial = out.with_name(f".part-{out.name}.tflite")
     try:
-        trial.write_bytes(content)
-        small = check(trial)
-        logits = small.logits(pixels)
-        temperature = metrics.fit_temperature(logits, truth)
-        figures = _figures(plan, keras_logits(model, pixels), logits, truth, temperature)
-        described = sidecar(plan, small, content, temperature, figures)
+        trial.write_bytes(best.content)
+        described = _describe(trial, plan, data, quantiser)
         trial.replace(out.with_name(f"{out.name}.tflite"))
     finally:
         trial.unlink(missing_ok=True)
-    text = json.dumps(described, indent=2) + "\n"
-    runs.write_whole(
-        out.with_name(f"{out.name}.json"), lambda part: part.write_text(text, encoding="utf-8")
-    )
+    runs.write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
+    if run:
+        table = {
+            "sha256": described["sha256"],
+            "split": plan.train.watch_split,
+            "faces": len(quantiser.truth),
+            "prior_shift": plan.export.prior_shift,
+            "float": {key: quantiser.float[key] for key in ("accuracy", "macro_f1")},
+            "tries": [one.row() for one in quantiser.tries],
+            "kept": str(best),
+        }
+        runs.write_text(Path(run) / runs.EXPORT, json.dumps(table, indent=2) + "\n")
     return described
 
 
-def _figures(plan, float_logits, logits, truth, temperature):
-    """Return the sidecar's figures: numbers only, named by the split they come from."""
-    before = metrics.figures(logits, truth, EMOTIONS)
-    after = metrics.figures(logits, truth, EMOTIONS, temperature)
-    exact = metrics.figures(float_logits, truth, EMOTIONS)
-    name = plan.export.temperature_split.lower()
-    return {
+def _describe(path, plan, data, quantiser):
+    """Fit the temperature and return the sidecar with the figures of the watched split."""
+    best, small = quantiser.best(), check(path)
+    fit = dataset.split(data, plan.export.temperature_split).judged(plan.targets)
+    temperature = round(metrics.fit_temperature(small.logits(fit[0]), fit[1]), 4)
+    logits, truth, labels = small.logits(quantiser.watched), quantiser.truth, quantiser.labels
+    before = metrics.figures(logits, truth, labels)
+    after = metrics.figures(logits, truth, labels, temperature)
+    name = plan.train.watch_split.lower()
+    figures = {
         f"{name}_samples": after["samples"],
         f"{name}_accuracy": round(after["accuracy"], 4),
         f"{name}_macro_f1": round(after["macro_f1"], 4),
         f"{name}_top2": round(after["top2"], 4),
         f"{name}_ece": round(after["ece"], 4),
         f"{name}_ece_uncalibrated": round(before["ece"], 4),
-        f"{name}_float_accuracy": round(exact["accuracy"], 4),
-        f"{name}_int8_float_agreement": round(
-            float((logits.argmax(axis=1) == float_logits.argmax(axis=1)).mean()), 4
-        ),
+        f"{name}_float_accuracy": round(quantiser.float["accuracy"], 4),
+        f"{name}_int8_float_agreement": round(best.agreement, 4),
     }
+    quantisation = {
+        "calibration": str(best),
+        "prior_shift": plan.export.prior_shift,
+        "temperature_split": plan.export.temperature_split,
+    }
+    return sidecar(plan, path, labels, temperature, figures, quantisation)

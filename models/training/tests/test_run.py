@@ -93,4 +93,4 @@ def test_export_without_a_model(made_up, tmp_path, capsys):
     run = runs.open_run(tmp_path / "run", made_up[1])
     arguments = ["export", "--run", str(run), "--data", str(made_up[0])]
     assert main([*arguments, "--out", str(tmp_path / "x")]) == 1
-    assert "unable to load the model of run" in capsys.readouterr().err
+    assert "unable to load model" in capsys.readouterr().err
