@@ -7,6 +7,7 @@ mod crop;
 mod devices;
 mod eval;
 mod eval_boxes;
+mod mcp;
 mod photos;
 mod run;
 mod tls;
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Makes a self-signed certificate for the page, so that phones lend it their camera
     Tls(tls::TlsArgs),
+    /// Lets an AI assistant ask what the device sees (Model Context Protocol on standard input and output)
+    Mcp(mcp::McpArgs),
 }
 
 /// How the program ends.
@@ -117,6 +120,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Crop(crop) => crop::run(&crop, &mut config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
         Command::Tls(tls) => tls::run(&tls, &config),
+        Command::Mcp(mcp) => mcp::run(&mcp, &config),
     }
 }
 

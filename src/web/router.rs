@@ -161,6 +161,7 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(api::state))
         .routes(routes!(api::timeline))
+        .routes(routes!(api::history))
         .routes(routes!(events::events))
         .routes(routes!(api::snapshot))
         .routes(routes!(stream::stream))
