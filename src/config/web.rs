@@ -72,7 +72,9 @@ fn credential() -> Option<PathBuf> {
 fn hosts(names: Vec<String>) -> Result<Vec<String>, String> {
     for name in &names {
         if name.is_empty() || name.contains(['/', ':', '*', '@']) || name.contains(char::is_whitespace) {
-            return Err(format!("{name:?} is no host name (\"emotiond.example.org\", without scheme or port)"));
+            return Err(format!(
+                "{name:?} is no host name (\"emotiond.example.org\", without scheme or port)"
+            ));
         }
     }
     Ok(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())

@@ -16,9 +16,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use super::WebError;
 use super::problem::Problem;
 use super::router::App;
-use super::WebError;
 
 /// Shorter ones can be guessed.
 const SHORTEST: usize = 16;
@@ -39,8 +39,11 @@ impl Token {
     /// The only line of `path`.
     pub fn read(path: &Path) -> Result<Self, WebError> {
         let key = "web.token_file";
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| WebError::Read { key, path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| WebError::Read {
+            key,
+            path: path.to_owned(),
+            source,
+        })?;
         let text = text.trim_end_matches(['\r', '\n']);
         let sound = text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !sound {
@@ -188,7 +191,10 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
     if !is_public(request.uri().path()) && !access.lets_in(request.headers()) {
         let wants_page = request.uri().path() == "/"
-            && request.headers().get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+            && request
+                .headers()
+                .get(ACCEPT)
+                .is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
         if wants_page {
             return Redirect::to("/login").into_response();
         }
@@ -229,7 +235,15 @@ mod tests {
     #[test]
     fn only_own_names_and_addresses_are_hosts() {
         let access = access();
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]", "pi.local", "192.168.1.7"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "[::1]",
+            "pi.local",
+            "192.168.1.7",
+        ] {
             assert!(access.knows_host(host), "{host}");
         }
         for host in ["evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", "", "pi"] {

@@ -138,7 +138,11 @@ pub async fn enabled(State(app): State<Arc<App>>) -> Json<Switch> {
 )]
 pub async fn set_enabled(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Switch>, Problem> {
     let switch: Switch = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, error.to_string(), "send {\"enabled\": true} or {\"enabled\": false}")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            error.to_string(),
+            "send {\"enabled\": true} or {\"enabled\": false}",
+        )
     })?;
     // It is written to disk, which may take a while on a card.
     let done = tokio::task::spawn_blocking(move || (app.switch)(switch.enabled)).await;

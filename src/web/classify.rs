@@ -83,11 +83,12 @@ pub async fn classify(
     request: Request,
 ) -> Result<Response, Response> {
     let place = app.photos.place().map_err(IntoResponse::into_response)?;
-    let upload = tokio::time::timeout(RECEIVE, receive(request, app.limits.max_body)).await.map_err(|_| {
-        let detail = format!("the picture did not come within {} seconds", RECEIVE.as_secs());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, detail, "send a smaller one, or over a faster network")
-            .into_response()
-    })??;
+    let upload =
+        tokio::time::timeout(RECEIVE, receive(request, app.limits.max_body)).await.map_err(|_| {
+            let detail = format!("the picture did not come within {} seconds", RECEIVE.as_secs());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, detail, "send a smaller one, or over a faster network")
+                .into_response()
+        })??;
     let overlay = options.overlay == Overlay::Yes;
     match app.photos.classify(place, upload, overlay).await {
         Ok(Answer::Faces(picture)) => Ok(Json(picture).into_response()),
@@ -107,7 +108,8 @@ async fn receive(mut request: Request, max_body: usize) -> Result<Upload, Respon
         "" | "application/x-www-form-urlencoded" | "application/octet-stream" => file(request).await,
         kind if kind.starts_with("image/") => file(request).await,
         kind => {
-            let remedy = "send a JPEG or PNG as body, as multipart field image, or as JSON {\"image\": \"<base64>\"}";
+            let remedy =
+                "send a JPEG or PNG as body, as multipart field image, or as JSON {\"image\": \"<base64>\"}";
             let detail = format!("{kind:?} is no type that a photo is taken in");
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, remedy).into_response())
         }
@@ -136,5 +138,6 @@ async fn form(request: Request) -> Result<Upload, Response> {
         }
     }
     let detail = "the form has no part called image";
-    Err(Problem::new(StatusCode::BAD_REQUEST, detail, "send the picture as multipart field image").into_response())
+    Err(Problem::new(StatusCode::BAD_REQUEST, detail, "send the picture as multipart field image")
+        .into_response())
 }

@@ -74,11 +74,8 @@ impl Feed {
             seen.latencies.add(latency);
             seen.timeline.add(state.emotion, state.confidence, Timestamp::now());
             seen.state = Some(state);
-            seen.frame = Some(wire::FrameInfo {
-                sequence: frame.sequence,
-                width: frame.width,
-                height: frame.height,
-            });
+            seen.frame =
+                Some(wire::FrameInfo { sequence: frame.sequence, width: frame.width, height: frame.height });
         }
         self.live.offer(frame, now);
     }

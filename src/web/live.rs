@@ -110,7 +110,11 @@ impl Live {
             beat();
             let Some(frame) = self.frames.take(TICK) else { continue };
             match encode(&frame) {
-                Ok(jpeg) => self.publish(Picture { jpeg: jpeg.into(), sequence: frame.sequence, captured: frame.captured }),
+                Ok(jpeg) => self.publish(Picture {
+                    jpeg: jpeg.into(),
+                    sequence: frame.sequence,
+                    captured: frame.captured,
+                }),
                 Err(error) => log::debug!("unable to encode a live picture: {error}"),
             }
         }
@@ -159,7 +163,12 @@ pub fn encode(frame: &Frame) -> image::ImageResult<Vec<u8>> {
     };
     // About what a picture needs at this quality.
     let mut jpeg = Vec::with_capacity(frame.data.len() / 12);
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode(&frame.data, frame.width, frame.height, color)?;
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode(
+        &frame.data,
+        frame.width,
+        frame.height,
+        color,
+    )?;
     Ok(jpeg)
 }
 

@@ -76,7 +76,11 @@ pub fn text(figures: &Figures<'_>) -> String {
         "Frames that were cut short or could not be decoded.",
         stats.frames_damaged,
     );
-    out.counter("emotiond_camera_reopened_total", "Times the camera was opened again.", stats.camera_reopened);
+    out.counter(
+        "emotiond_camera_reopened_total",
+        "Times the camera was opened again.",
+        stats.camera_reopened,
+    );
     out.histogram(
         "emotiond_frame_latency_seconds",
         "From capture to observation; the count is that of frames analysed.",

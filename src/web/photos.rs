@@ -138,7 +138,8 @@ impl Worker {
             Upload::Json(json) => (decode_json(&json)?, None),
         };
         let name = name.unwrap_or_else(|| "upload".to_owned());
-        let picture = photo::decode_within(&bytes, &name, self.max_pixels).map_err(|error| undecodable(&error))?;
+        let picture =
+            photo::decode_within(&bytes, &name, self.max_pixels).map_err(|error| undecodable(&error))?;
         drop(bytes);
         let frame = photo::to_frame(picture, Instant::now(), 0);
         let faces = (self.classify)(&frame).map_err(|error| {
@@ -196,9 +197,8 @@ fn undecodable(error: &PhotoError) -> Problem {
 
 /// The picture with the faces drawn, as JPEG.
 fn annotate(frame: Frame, faces: &[Face]) -> Result<Vec<u8>, Problem> {
-    let failed = |error: String| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log")
-    };
+    let failed =
+        |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log");
     let picture = RgbImage::from_raw(frame.width, frame.height, frame.data.to_vec())
         .ok_or_else(|| failed("a photo without three channels".to_owned()))?;
     let marks: Vec<Mark> = faces.iter().map(Mark::from).collect();
