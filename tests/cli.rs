@@ -228,7 +228,10 @@ fn datasets_that_are_damaged_are_named_by_row() {
         (faces.replacen("128 128 128 ", "128 ", 1), "faces.csv, row 1: 2302 pixels instead of 2304"),
         (faces.replacen("\n6,", "\n9,", 1), "faces.csv, row 3: emotion 9 is none of 0 to 6"),
         (faces.replacen(" 128,Pub", " 300,Pub", 1), "faces.csv, row 2: pixel \"300\" is none of 0 to 255"),
-        (faces.replacen("pixels", "points", 1), "faces.csv: the first row names no column \"pixels\""),
+        (
+            faces.replacen("pixels", "points", 1),
+            "faces.csv: its first row is \"emotion,points,Usage\", neither FER2013's",
+        ),
     ];
     for (content, reason) in cases {
         fs::write(&file, content).expect("writes");

@@ -107,9 +107,10 @@ function headEnd(bytes, at) {
 
 function paintPicture() {
   if (!bitmap || !shown) return;
-  let own = recent.findLast((state) => state.frame.sequence <= bitmap.sequence) ?? recent.at(-1);
+  const own = recent.findLast((state) => state.frame.sequence <= bitmap.sequence) ?? recent.at(-1);
   const { image } = bitmap;
   const size = own?.frame ?? { width: image.width, height: image.height };
+  byId("picture").parentElement.style.aspectRatio = `${size.width} / ${size.height}`;
   draw(byId("picture"), image, size.width, size.height, facesOf(own));
   cover();
 }
@@ -180,7 +181,8 @@ function parts() {
     const { well, state } = status.parts[key];
     const idle = well && ["off", "absent", "ended", "starting"].includes(state);
     const [mark, kind] = idle ? ["–", "idle"] : well ? ["✓", "well"] : ["!", "unwell"];
-    const text = [WORDS[state] ?? state, idle ? "" : status.details[key]].filter(Boolean).join(": ");
+    const word = state === "streaming" ? "" : WORDS[state] ?? state;
+    const text = [word, idle ? "" : status.details[key]].filter(Boolean).join(": ");
     return html("li", {}, html("span", { class: `mark ${kind}`, "aria-hidden": "true" }, mark), html("span", {}, label), html("span", {}, text));
   }));
 }
