@@ -92,9 +92,17 @@ impl Status {
     }
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line; a cause that is told already is not told again.
 pub fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").replace('\n', " ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
 }
 
 /// Runs the subcommand.
