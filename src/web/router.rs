@@ -95,7 +95,7 @@ impl App {
         let now = self.feed.now();
         let (parts, details) = (self.parts)();
         wire::Status {
-            state: now.state.unwrap_or_else(|| nothing_yet()),
+            state: now.state.unwrap_or_else(nothing_yet),
             device: self.device.clone(),
             version: env!("CARGO_PKG_VERSION"),
             enabled: (self.enabled)(),
