@@ -60,5 +60,7 @@ pub mod stats;
 pub mod track;
 /// The page and the HTTP API.
 pub mod web;
+/// Files that are whole or absent.
+pub mod whole;
 /// The JSON that leaves the program.
 pub mod wire;

@@ -95,7 +95,7 @@ fn unsafe_code_is_in_device_and_ffi_files_only() {
     let modules = [
         "assets", "backoff", "classify", "cli", "clock", "config", "daemon", "detect", "display", "emotion",
         "eval", "frame", "latest", "mqtt", "overlay", "photo", "pipeline", "report", "rules", "settings",
-        "shutdown", "sidecar", "smooth", "stats", "track", "wire",
+        "shutdown", "sidecar", "smooth", "stats", "track", "whole", "wire",
     ];
     assert_absent(&modules, &["unsafe "]);
 }

@@ -50,7 +50,7 @@ fn drawn(size: (u32, u32), background: impl Fn(u32, u32) -> [u8; 3], marks: &[Ma
 }
 
 fn stripes(x: u32, y: u32) -> [u8; 3] {
-    if (x / 6 + y / 6) % 2 == 0 { [250, 250, 250] } else { [10, 10, 10] }
+    if (x / 6 + y / 6).is_multiple_of(2) { [250, 250, 250] } else { [10, 10, 10] }
 }
 
 fn meadow(_: u32, y: u32) -> [u8; 3] {

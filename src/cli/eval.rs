@@ -1,23 +1,20 @@
 //! `emotiond eval`: figures of the emotion model, or of the face detector, on labelled data.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use crate::classify::Classifier;
-use crate::cli::{ModelArg, Status, eval_boxes};
+use crate::cli::progress::Progress;
+use crate::cli::{ModelArg, Status, eval_boxes, eval_text, workers};
 use crate::config::Config;
 use crate::emotion::Emotion;
-use crate::eval::bootstrap::Interval;
-use crate::eval::compare::McNemar;
 use crate::eval::dataset::{self, Dataset, Selection};
 use crate::eval::evaluation::{Evaluation, Task};
 use crate::eval::measure::Nets;
-use crate::eval::metrics::Metrics;
+use crate::eval::report;
+use crate::eval::summary::{Details, Source};
 use crate::models;
 
 #[derive(Debug, clap::Args)]
@@ -68,30 +65,16 @@ pub struct EvalArgs {
     #[arg(long)]
     json: bool,
 
+    /// Writes report.html with plots, and metrics.json, into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "boxes")]
+    report: Option<PathBuf>,
+
+    /// Replaces a report that is there already
+    #[arg(long, requires = "report")]
+    force: bool,
+
     #[command(flatten)]
     model: ModelArg,
-}
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    metrics: Metrics,
-    /// Samples that were left out because of their label, or could not be read.
-    skipped: usize,
-    model: String,
-    elapsed_s: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    against: Option<Against>,
-}
-
-/// The model that was compared with, on the same samples and labels.
-#[derive(Serialize)]
-struct Against {
-    #[serde(flatten)]
-    metrics: Metrics,
-    model: String,
-    mcnemar: McNemar,
 }
 
 /// Measures and prints.
@@ -103,30 +86,49 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let started = Instant::now();
+    let target = args.report.as_deref().map(|folder| report::Target::new(folder, args.force)).transpose()?;
     let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref() };
     let data = dataset::open(&args.data, selection)?;
     let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops() };
     say_what(&args.data, &data, args, detect);
-    let mut workers = vec![nets(args, config, detect)?];
-    let task = task(data, args, &workers[0].classifiers)?;
+    let mut engines = vec![nets(args, config, detect)?];
+    let task = task(data, args, &engines[0].classifiers)?;
     let samples = task.samples().len();
-    for _ in 1..std::thread::available_parallelism().map_or(1, usize::from).min(samples) {
-        workers.push(nets(args, config, detect)?);
+    for _ in 1..workers::count(samples) {
+        engines.push(nets(args, config, detect)?);
     }
-    let progress = progress(samples);
-    let evaluation = task.run(&mut workers, &|| progress.inc(1))?;
-    progress.finish_and_clear();
+    let progress = Progress::new(Some(samples as u64), "pictures", "");
+    let evaluation = task.run(&mut engines, &|| progress.step())?;
+    drop(progress);
     let status = say_skipped(&task, &evaluation);
     if evaluation.samples() == 0 {
         bail!("unable to measure {}: no picture could be read", args.data.display());
     }
-    let report = report(&task, &evaluation, &workers[0].classifiers, started);
+    let source = source(args, config, &task.data, detect);
+    let names: Vec<String> = engines[0].classifiers.iter().map(Classifier::name).collect();
+    let details = Details::new(&task, &evaluation, source, &names, started.elapsed().as_secs_f64());
+    if let Some(target) = target {
+        target.write(&details)?;
+    }
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        println!("{}", serde_json::to_string(&details.summary)?);
     } else {
-        print(&report, &task, &evaluation);
+        print!("{}", eval_text::text(&details));
     }
     Ok(status)
+}
+
+fn source(args: &EvalArgs, config: &Config, data: &Dataset, detect: bool) -> Source {
+    let text = |path: &PathBuf| path.display().to_string();
+    Source {
+        data: text(&args.data),
+        format: data.format.name(),
+        split: args.split.clone(),
+        votes: args.votes.as_ref().map(text),
+        faces: if detect { "detect" } else { "crops" },
+        model: text(&config.classifier.model),
+        against: args.against.as_ref().map(text),
+    }
 }
 
 fn nets(args: &EvalArgs, config: &Config, detect: bool) -> anyhow::Result<Nets> {
@@ -182,67 +184,4 @@ fn say_skipped(task: &Task, evaluation: &Evaluation) -> Status {
         eprintln!("several faces, of which the largest was taken, in {}", evaluation.several_faces);
     }
     if evaluation.unreadable.is_empty() { Status::Done } else { Status::Failed }
-}
-
-/// Drawn on a terminal only.
-fn progress(samples: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{bar:30} {pos} of {len}, {per_sec:.0}, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(samples as u64).with_style(style)
-}
-
-fn report(task: &Task, evaluation: &Evaluation, classifiers: &[Classifier], started: Instant) -> Report {
-    let metrics = |model| Metrics::of(&task.labels, &evaluation.tally(task.labels.len(), model));
-    let against = evaluation.mcnemar().map(|mcnemar| Against {
-        metrics: metrics(1),
-        model: classifiers[1].name(),
-        mcnemar,
-    });
-    Report {
-        metrics: metrics(0),
-        skipped: task.left_out + evaluation.unreadable.len(),
-        model: classifiers[0].name(),
-        elapsed_s: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-        against,
-    }
-}
-
-fn print(report: &Report, task: &Task, evaluation: &Evaluation) {
-    let metrics = &report.metrics;
-    let intervals = evaluation.intervals(task.labels.len());
-    let (detecting, classifying) = evaluation.ms_per_face();
-    println!("{}: {} samples, {:.1} s", report.model, metrics.samples, report.elapsed_s);
-    println!("time per face: {detecting:.2} ms to find it, {classifying:.2} ms to classify it");
-    let share = |Interval(low, high)| format!("({:.2} to {:.2})", 100.0 * low, 100.0 * high);
-    println!("accuracy {:.2} % {}", 100.0 * metrics.accuracy, share(intervals.accuracy));
-    println!("macro F1 {:.2} % {}", 100.0 * metrics.macro_f1, share(intervals.macro_f1));
-    println!("top-2 {:.2} % {}", 100.0 * metrics.top2, share(intervals.top2));
-    println!("calibration error {:.2} % {}", 100.0 * metrics.ece, share(intervals.ece));
-    println!("\n{:<10}{:>10}{:>8}{:>8}{:>9}   answers", "", "precision", "recall", "F1", "support");
-    for ((label, class), row) in metrics.per_class.iter().zip(&metrics.confusion.rows) {
-        let answers: Vec<String> = row.iter().map(|count| format!("{count:>5}")).collect();
-        println!(
-            "{label:<10}{:>10.3}{:>8.3}{:>8.3}{:>9}   {}",
-            class.precision,
-            class.recall,
-            class.f1,
-            class.support,
-            answers.concat()
-        );
-    }
-    if let Some(against) = &report.against {
-        let McNemar { only_first_right, only_second_right, method, p, .. } = against.mcnemar;
-        println!(
-            "\n{}: accuracy {:.2} %  macro F1 {:.3}",
-            against.model,
-            100.0 * against.metrics.accuracy,
-            against.metrics.macro_f1
-        );
-        println!(
-            "only the first right {only_first_right}, only the second {only_second_right}: p = {p:.4} ({method})"
-        );
-    }
 }

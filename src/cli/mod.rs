@@ -7,9 +7,13 @@ mod crop;
 mod devices;
 mod eval;
 mod eval_boxes;
+mod eval_text;
+mod inputs;
 mod photos;
+mod progress;
 mod run;
 mod tls;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,7 +51,7 @@ enum Command {
     Check,
     /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
     Devices(devices::DevicesArgs),
-    /// Tells the emotion of the faces in photos
+    /// Tells the emotion of the faces in photos, folders and films
     Classify(classify::ClassifyArgs),
     /// Measures the emotion model, or with --boxes the face detector, on labelled data
     Eval(eval::EvalArgs),
@@ -65,6 +69,8 @@ pub enum Status {
     Done = 0,
     /// Failed while running, or a file was skipped.
     Failed = 1,
+    /// Wrong usage, as clap ends the program, too.
+    Usage = 2,
     /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
     Misconfigured = 78,
 }
@@ -85,9 +91,18 @@ impl Status {
                 || cause.is::<RulesError>()
                 || cause.is::<WebError>()
         });
-        if misconfigured { Self::Misconfigured } else { Self::Failed }
+        match error {
+            _ if misconfigured => Self::Misconfigured,
+            _ if error.is::<UsageError>() => Self::Usage,
+            _ => Self::Failed,
+        }
     }
 }
+
+/// Arguments that do not fit each other.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
 
 /// An error with its causes, on one line.
 pub fn one_line(error: &anyhow::Error) -> String {

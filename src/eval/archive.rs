@@ -1,7 +1,7 @@
 //! Files that may be compressed, read as a stream: plain, gzip, xz or the one file in a zip.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use super::dataset::DatasetError;
@@ -31,10 +31,14 @@ pub fn with_reader<T>(
     } else if start.starts_with(XZ) {
         use_it(&mut liblzma::read::XzDecoder::new_multi_decoder(file))
     } else if start.starts_with(ZIP) {
-        let mut archive = zip::ZipArchive::new(file).map_err(|error| failed(io::Error::other(error)))?;
+        let damaged = |error| DatasetError::File {
+            path: path.to_owned(),
+            reason: format!("damaged or cut short: {error} (copy it again)"),
+        };
+        let mut archive = zip::ZipArchive::new(file).map_err(damaged)?;
         let name =
             only_csv(&archive).map_err(|reason| DatasetError::File { path: path.to_owned(), reason })?;
-        let mut entry = archive.by_name(&name).map_err(|error| failed(io::Error::other(error)))?;
+        let mut entry = archive.by_name(&name).map_err(damaged)?;
         use_it(&mut entry)
     } else {
         use_it(&mut file)

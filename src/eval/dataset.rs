@@ -53,9 +53,22 @@ pub struct Sample {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Picture {
-    /// Grey pixels of a FER2013 face.
-    Pixels(Vec<u8>),
+    /// Grey pixels of a FER2013 face, and the row that holds them.
+    Row {
+        row: usize,
+        pixels: Vec<u8>,
+    },
     File(PathBuf),
+}
+
+impl Picture {
+    /// What people are told of it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Row { row, .. } => format!("row {row}"),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// What was read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bootstrap::{self, Intervals};
 use super::compare::{self, McNemar};
-use super::dataset::{Dataset, Picture, Sample};
+use super::dataset::{Dataset, Sample};
 use super::measure::{self, Look, Nets};
 use super::metrics::{Outcome, Tally};
 use crate::emotion::Emotion;
@@ -108,10 +108,7 @@ impl Evaluation {
             outcomes.push(Outcome::of(labels, sample.label, look.scores.get(model)));
         }
         if look.faces == 0 {
-            self.without_face.push(match &sample.picture {
-                Picture::File(path) => path.display().to_string(),
-                Picture::Pixels { .. } => "a row of the CSV".to_owned(),
-            });
+            self.without_face.push(sample.picture.name());
         }
         self.several_faces += usize::from(look.faces > 1);
         self.detecting += look.detecting;
@@ -129,8 +126,8 @@ impl Evaluation {
     }
 
     /// 95 % intervals of the first model's figures.
-    pub fn intervals(&self, classes: usize) -> Intervals {
-        bootstrap::intervals(classes, &self.outcomes[0])
+    pub fn intervals(&self, labels: &[Emotion]) -> Intervals {
+        bootstrap::intervals(labels, &self.outcomes[0])
     }
 
     /// Whether the two models differ; `None` when there is one.
@@ -144,5 +141,42 @@ impl Evaluation {
         let mean = |time: Duration, count: usize| time.as_secs_f64() * 1e3 / count.max(1) as f64;
         let samples = self.samples();
         (mean(self.detecting, samples), mean(self.classifying, samples - self.without_face.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::dataset::{Format, Picture};
+    use Emotion::{Angry, Contempt, Happy, Neutral, Sad};
+
+    fn data() -> Dataset {
+        let mut data = Dataset::new(Format::ClassFolders);
+        for label in [Angry, Happy, Contempt, Contempt] {
+            data.labels.insert(label);
+            data.samples.push(Sample { label, picture: Picture::File("x.png".into()) });
+        }
+        data
+    }
+
+    #[test]
+    fn labels_that_only_one_side_knows_are_left_out_and_said() {
+        let (first, second) = ([Happy, Sad, Angry, Contempt], [Angry, Happy, Sad, Neutral]);
+        let task = Task::new(data(), None, &[("the model", &first), ("the other", &second)]);
+        let task = task.expect("two labels");
+        assert_eq!(task.labels, [Angry, Happy]);
+        assert_eq!((task.samples().len(), task.left_out), (2, 2));
+        assert_eq!(
+            task.notes,
+            [
+                "left out, because the data does not know it: sad, neutral",
+                "left out, because the model does not know it: neutral",
+                "left out, because the other does not know it: contempt",
+            ]
+        );
+        let asked =
+            Task::new(data(), Some(&[Angry, Contempt]), &[("the model", &first)]).expect("two labels");
+        assert_eq!((asked.samples().len(), asked.left_out, asked.notes.len()), (3, 1, 0));
+        assert_eq!(Task::new(data(), Some(&[Angry]), &[("the model", &first)]).err(), Some(NothingToTell));
     }
 }

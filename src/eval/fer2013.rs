@@ -67,7 +67,9 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
         let own = label(emotion).map_err(|reason| table.bad(reason))?;
         let pixels = pixels(face).map_err(|reason| table.bad(reason))?;
         match vote.unwrap_or(Some(own)) {
-            Some(label) => data.samples.push(Sample { label, picture: Picture::Pixels(pixels) }),
+            Some(label) => {
+                data.samples.push(Sample { label, picture: Picture::Row { row: table.row, pixels } })
+            }
             None => undecided += 1,
         }
     }

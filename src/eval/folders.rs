@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::dataset::{Dataset, DatasetError, Format, Picture, Sample};
-use crate::camera::replay::PHOTO_EXTENSIONS;
 use crate::emotion::Emotion;
+use crate::photo::has_photo_name;
 
 /// Reads the class folders in `root`, or in its folder `split`. Each may have folders of its own.
 pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
-    let root = split.map_or_else(|| root.to_owned(), |split| root.join(split));
+    let root = match split {
+        None => root.to_owned(),
+        Some(split) => folder_of_split(root, split)?,
+    };
     let mut classes: BTreeMap<Emotion, Vec<PathBuf>> = BTreeMap::new();
     let mut others = Vec::new();
     for (name, folder) in subfolders(&root)? {
@@ -42,6 +45,16 @@ pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
         }
     }
     Ok(data)
+}
+
+fn folder_of_split(root: &Path, split: &str) -> Result<PathBuf, DatasetError> {
+    let folders = subfolders(root)?;
+    if let Some((_, folder)) = folders.iter().find(|(name, _)| name == split) {
+        return Ok(folder.clone());
+    }
+    let known: Vec<&str> = folders.iter().map(|(name, _)| name.as_str()).collect();
+    let reason = format!("it has no folder of split {split:?} (it holds {})", known.join(", "));
+    Err(DatasetError::File { path: root.to_owned(), reason })
 }
 
 /// Name and path of each folder in `root`, sorted; links to folders count.
@@ -75,7 +88,7 @@ fn pictures(folder: &Path, unreadable: &mut Vec<String>) -> Result<Vec<PathBuf>,
     let mut found = Vec::new();
     for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => {
+            Ok(entry) if entry.file_type().is_file() && has_photo_name(entry.path()) => {
                 found.push(entry.into_path());
             }
             Ok(_) => (),
@@ -96,9 +109,4 @@ fn pictures(folder: &Path, unreadable: &mut Vec<String>) -> Result<Vec<PathBuf>,
         }
     }
     Ok(found)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|own| PHOTO_EXTENSIONS.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }

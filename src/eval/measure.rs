@@ -84,7 +84,7 @@ fn work(
 fn frame(picture: &Picture) -> Result<Frame, PhotoError> {
     let side = fer2013::SIDE;
     Ok(match picture {
-        Picture::Pixels(pixels) => {
+        Picture::Row { pixels, .. } => {
             Frame::new(side, side, PixelFormat::Gray8, pixels.as_slice(), Instant::now(), 0)
         }
         Picture::File(path) => photo::to_frame(photo::read(path)?, Instant::now(), 0),
@@ -123,4 +123,23 @@ impl Nets {
 /// The face that a photo's label is about, when there are several.
 fn largest(faces: &[Detection]) -> Option<Detection> {
     faces.iter().copied().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Landmarks;
+    use crate::frame::Rect;
+
+    #[test]
+    fn the_largest_face_is_taken_not_the_surest() {
+        let face = |width, score| Detection {
+            bounds: Rect { x: 0.0, y: 0.0, width, height: 50.0 },
+            score,
+            landmarks: Landmarks::default(),
+        };
+        let faces = [face(40.0, 0.99), face(90.0, 0.6), face(60.0, 0.9)];
+        assert_eq!(largest(&faces), Some(faces[1]));
+        assert_eq!(largest(&[]), None);
+    }
 }

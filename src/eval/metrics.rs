@@ -112,6 +112,11 @@ impl Tally {
         &self.confusion
     }
 
+    /// Samples of a class in which no face was found.
+    pub fn no_face_of(&self, class: usize) -> u64 {
+        self.no_face[class]
+    }
+
     pub fn no_face(&self) -> u64 {
         self.no_face.iter().sum()
     }
@@ -187,7 +192,8 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 fn mean(classes: &[usize], value: impl Fn(usize) -> f64) -> f64 {
-    classes.iter().map(|class| value(*class)).sum::<f64>() / classes.len().max(1) as f64
+    // Not `sum`, which is -0.0 of nothing.
+    classes.iter().fold(0.0, |sum, class| sum + value(*class)) / classes.len().max(1) as f64
 }
 
 /// Precision, recall and F1 of one class, 0 to 1; 0 where they are not defined.

@@ -10,3 +10,5 @@ pub mod folders;
 pub mod image_list;
 pub mod measure;
 pub mod metrics;
+pub mod report;
+pub mod summary;

@@ -18,9 +18,10 @@ pub fn font() -> &'static [u8] {
     dejavu::sans_condensed::bold()
 }
 
-/// A picture whose longer side is shorter than this, in pixels, is enlarged, so that there is room
-/// for text.
+/// A picture whose longer side is shorter than this, in pixels, is enlarged until that is at least
+/// `ROOMY_SIDE`, so that there is room for text.
 const LEAST_SIDE: u32 = 256;
+const ROOMY_SIDE: u32 = 384;
 
 const DARK: [u8; 3] = [16, 18, 22];
 const LIGHT: [u8; 3] = [244, 246, 248];
@@ -75,7 +76,8 @@ pub const fn color(state: State) -> [u8; 3] {
 
 /// How many times its size a picture of these sides has after [`annotate`], where text would not fit.
 pub fn enlargement(width: u32, height: u32) -> u32 {
-    LEAST_SIDE.div_ceil(width.max(height).max(1)).max(1)
+    let side = width.max(height).max(1);
+    if side < LEAST_SIDE { ROOMY_SIDE.div_ceil(side) } else { 1 }
 }
 
 /// Marks the faces in `picture`, which comes back [enlarged](enlargement) if it is tiny.
@@ -179,10 +181,11 @@ mod tests {
 
     #[test]
     fn only_tiny_pictures_are_enlarged() {
-        assert_eq!(enlargement(48, 48), 6);
+        assert_eq!(enlargement(48, 48), 8);
+        assert_eq!(enlargement(250, 250), 2);
         assert_eq!(enlargement(400, 300), 1);
         assert_eq!(enlargement(20, 256), 1);
         let tiny = annotate(RgbImage::new(48, 30), &[]);
-        assert_eq!(tiny.dimensions(), (288, 180));
+        assert_eq!(tiny.dimensions(), (384, 240));
     }
 }
