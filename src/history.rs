@@ -33,7 +33,7 @@ struct Minute {
 
 impl History {
     /// What is seen at this moment: an emotion, `uncertain`, `none` or [`OFF`], and how many faces. The
-    /// time since the last call belongs to what was said then.
+    /// time since the last call belongs to what was said then, and to the minute of this one.
     pub fn add(&mut self, seen: &'static str, faces: usize, now: Instant, wall: Timestamp) {
         let before = self.last.replace((seen, now));
         let minute = self.minute(wall.as_second().div_euclid(60));
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(hour.total, wire::Tally { seconds: total, changes: 2, max_faces: 2 });
         let minutes: Vec<(&str, f64)> =
             hour.minutes.iter().map(|minute| (&minute.time[11..16], minute.tally.seconds["happy"])).collect();
-        assert_eq!(minutes, [("12:00", 10.0), ("12:01", 9.5)]);
+        assert_eq!(minutes, [("12:00", 9.5), ("12:01", 10.0)]);
         assert_eq!(history.summary(1, wall(82_500)).minutes.len(), 1);
         assert!(history.summary(60, wall(2 * 3_600_000)).minutes.is_empty());
     }
