@@ -5,6 +5,7 @@ mod control;
 mod face_image;
 mod health;
 mod pipeline_thread;
+mod shown;
 mod switch;
 
 use std::sync::Arc;
@@ -20,11 +21,12 @@ use crate::config::{Config, Delegate};
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
 use crate::shutdown::Shutdown;
-use crate::{camera, display, models, mqtt, random, rules};
+use crate::{camera, display, models, mqtt, random, rules, web};
 
 use control::Control;
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
+use shown::{Asked, Mirror};
 
 /// How often signals, threads and commands are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,11 +45,9 @@ struct Daemon {
     config: Config,
     shutdown: Shutdown,
     control: Control,
-    camera: Arc<camera::thread::Status>,
-    display: Arc<display::Status>,
-    mqtt: Option<mqtt::Mqtt>,
-    rules: rules::Rules,
-    pipeline: Arc<pipeline_thread::Shared>,
+    parts: Asked,
+    web: Option<web::Web>,
+    mirror: Mirror,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     commands: Receiver<mqtt::Command>,
 }
@@ -93,23 +93,25 @@ impl Daemon {
             }
         };
         let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
+        let mirror = Mirror::default();
+        let min_confidence = config.classifier.min_confidence;
+        let shared = pipeline_thread::Shared::new(pipeline.classifier().delegate(), min_confidence);
+        let parts = Asked {
+            camera: Arc::default(),
+            display: Arc::default(),
+            mqtt,
+            rules,
+            pipeline: Arc::new(shared),
+        };
+        let camera = Arc::clone(&parts.camera);
+        let control = Control::new(&config, camera, Arc::clone(&parts.pipeline), parts.mqtt.clone());
+        let shown = shown::shown(&config, &parts, &control.switch, mirror.clone());
+        let classify = shown::classify(&config, Arc::clone(&parts.pipeline));
+        let (web, web_threads) = web::start(&config.web, shown, classify, shutdown.clone())?.unzip();
         let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
         threads.push(("rules", rules_thread));
-        let camera = Arc::default();
-        let shared = Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate()));
-        let control = Control::new(&config, Arc::clone(&camera), Arc::clone(&shared), mqtt.clone());
-        let mut daemon = Self {
-            camera,
-            display: Arc::default(),
-            pipeline: shared,
-            threads,
-            rules,
-            config,
-            shutdown,
-            control,
-            mqtt,
-            commands,
-        };
+        threads.extend(web_threads.into_iter().flatten());
+        let mut daemon = Self { control, parts, web, mirror, threads, config, shutdown, commands };
         daemon.spawn_threads(pipeline, options)?;
         Ok(daemon)
     }
@@ -119,7 +121,7 @@ impl Daemon {
         let views = Latest::default();
         let links = camera::thread::Links {
             frames: frames.clone(),
-            status: Arc::clone(&self.camera),
+            status: Arc::clone(&self.parts.camera),
             enabled: self.control.switch.flag(),
             restart: Arc::clone(&self.control.restart),
             shutdown: self.shutdown.clone(),
@@ -134,9 +136,15 @@ impl Daemon {
             pipeline,
             frames,
             reporter,
-            camera: Arc::clone(&self.camera),
-            sinks: Sinks { mqtt: self.mqtt.clone(), rules: self.rules.clone(), views: views.clone() },
-            shared: Arc::clone(&self.pipeline),
+            camera: Arc::clone(&self.parts.camera),
+            sinks: Sinks {
+                mqtt: self.parts.mqtt.clone(),
+                rules: self.parts.rules.clone(),
+                web: self.web.clone(),
+                views: views.clone(),
+                mirror: self.mirror.clone(),
+            },
+            shared: Arc::clone(&self.parts.pipeline),
             face_image: self.config.mqtt.face_image.then(Default::default),
             shutdown: self.shutdown.clone(),
             last: Instant::now(),
@@ -144,7 +152,7 @@ impl Daemon {
         self.spawn("pipeline", move || worker.run())?;
 
         let settings = self.config.display.clone();
-        let (status, shutdown) = (Arc::clone(&self.display), self.shutdown.clone());
+        let (status, shutdown) = (Arc::clone(&self.parts.display), self.shutdown.clone());
         self.spawn("display", move || display::run(settings, views, options.show, status, shutdown))
     }
 
@@ -177,7 +185,7 @@ impl Daemon {
                 self.control.obey(&command, &self.config);
             }
             self.control.tell_camera();
-            let ended = self.camera.state() == camera::thread::State::Ended;
+            let ended = self.parts.camera.state() == camera::thread::State::Ended;
             if let Some((name, _)) = self
                 .threads
                 .iter()
@@ -185,7 +193,7 @@ impl Daemon {
             {
                 bail!("thread {name} has ended by itself");
             }
-            if ended && options.exit_at_end && self.pipeline.drained() {
+            if ended && options.exit_at_end && self.parts.pipeline.drained() {
                 return Ok(());
             }
             if health.all_progress(&self.beats(ended), Instant::now()) {
@@ -201,23 +209,26 @@ impl Daemon {
 
     /// The progress of each part; a part that has done its work counts no more.
     fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
+        let Asked { camera, display, mqtt, rules, pipeline } = &self.parts;
         let mut beats = vec![
-            ("pipeline", self.pipeline.beats()),
-            ("display", self.display.heartbeat()),
-            ("rules", self.rules.heartbeat()),
+            ("pipeline", pipeline.beats()),
+            ("display", display.heartbeat()),
+            ("rules", rules.heartbeat()),
         ];
         if !camera_ended {
-            beats.push(("camera", self.camera.beats()));
+            beats.push(("camera", camera.beats()));
         }
-        if let Some(mqtt) = &self.mqtt {
+        if let Some(mqtt) = mqtt {
             beats.push(("mqtt", mqtt.status().heartbeat));
         }
+        beats.extend(self.web.iter().flat_map(web::Web::beats));
         beats
     }
 
     fn tell_stats(&self) {
-        let Some(mqtt) = &self.mqtt else { return };
-        mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.rules, &self.pipeline));
+        if let Some(mqtt) = &self.parts.mqtt {
+            mqtt.stats(&self.parts.stats(self.parts.pipeline.take_meter()));
+        }
     }
 
     /// Takes over what can be changed while running; says what needs a restart.
@@ -229,13 +240,16 @@ impl Daemon {
                 return;
             }
         };
-        if let Err(error) = self.rules.replace(&new.rules) {
+        if let Err(error) = self.parts.rules.replace(&new.rules) {
             log::error!("configuration not reloaded: {error}");
             return;
         }
         let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
         self.control.apply(&new);
         log::set_max_level(new.log.level);
+        if let Some(Err(error)) = self.web.as_ref().map(web::Web::reload_certificate) {
+            log::error!("certificate not reloaded: {error}");
+        }
         let mut expected = self.config.clone();
         expected.smoothing = smoothing;
         expected.classifier.min_confidence = confidence;

@@ -42,6 +42,10 @@ impl Switch {
         Arc::clone(&self.0.enabled)
     }
 
+    pub fn enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed)
+    }
+
     /// Turns it; `by` says over what, for the log. The error says why it is not turned.
     pub fn turn(&self, enabled: bool, by: &str) -> Result<(), &'static str> {
         let inner = &*self.0;
