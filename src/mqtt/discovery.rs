@@ -65,7 +65,7 @@ impl Device<'_> {
     }
 
     /// Adds that it is true only while pictures come, and repeated.
-    fn from_pictures(&self, repeated: std::time::Duration, mut component: Value) -> Value {
+    fn needs_pictures(&self, repeated: std::time::Duration, mut component: Value) -> Value {
         component["availability"] =
             json!([self.available(Topic::Availability), self.available(Topic::CameraAvailability)]);
         component["expire_after"] = (repeated * MISSED).as_secs().max(30).into();
@@ -74,12 +74,12 @@ impl Device<'_> {
 
     fn sensors(&self) -> Vec<(&'static str, Value)> {
         let state = |component: Value| {
-            let mut component = self.from_pictures(self.config.state_interval, component);
+            let mut component = self.needs_pictures(self.config.state_interval, component);
             component["state_topic"] = self.topic(Topic::State).into();
             component
         };
         let stats = |component: Value| {
-            let mut component = self.from_pictures(self.config.stats_interval, component);
+            let mut component = self.needs_pictures(self.config.stats_interval, component);
             component["state_topic"] = self.topic(Topic::Stats).into();
             component["platform"] = "sensor".into();
             component["entity_category"] = "diagnostic".into();
