@@ -20,6 +20,7 @@ from .evaluate import MEAN, STD, keras_logits, load_keras
 from .fer2013 import SIDE
 from .labels import EMOTIONS
 from .quantise import Calibration, check, convert
+from .simulate import fine_tune
 
 # What int8 may lose against float before a remedy is looked for: half a point of accuracy.
 MOST_LOSS = 0.005
@@ -101,7 +102,7 @@ class Quantiser:
         how = self.plan.export
         first = Calibration(how.calibration_faces, how.calibration, how.percentile)
         self.attempt(first)
-        for remedy in (self.other_faces, self.clip):
+        for remedy in (self.other_faces, self.clip, self.fine_tune):
             if how.remedy == "off" or how.remedy == "auto" and not self.loses():
                 break
             remedy(first)
@@ -119,6 +120,20 @@ class Quantiser:
         base = dataclasses.replace(self.best().calibration, faces=first.faces)
         for percentile in PERCENTILES:
             self.attempt(dataclasses.replace(base, percentile=percentile))
+
+    def fine_tune(self, first):
+        """Let the net get used to int8, then quantise it as did best so far and as at first."""
+        how, best = self.plan.export, self.best().calibration
+        try:
+            tuned = fine_tune(
+                self.model, self.pixels, how.finetune_steps, how.finetune_rate,
+                best.percentile, self.plan.train.seed, self.say,
+            )  # fmt: skip
+        except TrainingError as error:
+            self.say(f"{error}; left out")
+            return
+        for calibration in (best, first):
+            self.attempt(calibration, tuned)
 
 
 def tflite_logits(content, pixels):

@@ -51,6 +51,8 @@ class Export:
     calibration: str = "random"  # or "balanced": as many faces of each class
     percentile: float = 100.0  # int8 ranges run from 100 - percentile to percentile
     remedy: str = "auto"  # other ways where int8 loses over half a point; or "all", "off"
+    finetune_steps: int = 300  # batches of 64 faces
+    finetune_rate: float = 1e-4  # learning rate at first
     prior_shift: float = 0.0  # share of the log prior taken off the logits
     temperature_split: str = "PublicTest"
     training_data: str = ""  # said in the sidecar
