@@ -1,73 +1,99 @@
-"""The prepared data set: one .npz file with faces, votes and split of every row."""
+"""The prepared data set: a folder with all faces in one .npz file, and what was counted."""
 
-import hashlib
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from . import fer2013, folders, targets
 from .errors import TrainingError
-from .fer2013 import check_same_rows, read_faces, read_votes
-from .labels import distribution, majority, remove_outliers
+from .labels import EMOTIONS
+from .recipe import Targets
+from .rows import Rows, join, without_repeats
 
-FILE = "ferplus.npz"
+FILE = "faces.npz"
+COUNTS = "prepared.json"
+LEFT_OUT = "left-out.txt"
+NEAR = 0.97
 
 
-@dataclass
-class Split:
+class Split(Rows):
     """The rows of one split."""
 
-    pixels: np.ndarray  # uint8 (n, 48, 48)
-    votes: np.ndarray  # uint8 (n, 10)
+    def judged(self, how=Targets()):  # noqa: B008 (frozen)
+        """Return (pixels, class) of the faces whose right class is known; see targets.truth."""
+        right = targets.truth(self.votes, self.labels, how)
+        if not (right >= 0).any():
+            raise TrainingError(
+                f"unable to judge: no face is one of {', '.join(how.names)} by {how.judge}"
+            )
+        return self.pixels[right >= 0], right[right >= 0]
 
-    def judged(self):
-        """Return (pixels, class) of the faces that count under FER+'s majority rule."""
-        label = majority(self.votes)
-        if not (label >= 0).any():
-            raise TrainingError("unable to judge: no face counts under the majority rule")
-        return self.pixels[label >= 0], label[label >= 0]
-
-    def soft(self):
-        """Return (pixels, targets float32 (m, 8)) of the faces that can be learnt from."""
-        targets, keep = distribution(self.votes)
-        return self.pixels[keep], targets[keep]
+    def soft(self, how=Targets()):  # noqa: B008 (frozen)
+        """Return (pixels, targets float32 (m, classes)) of the faces that can be learnt from."""
+        wanted, keep = targets.soft(self.votes, self.labels, how)
+        return self.pixels[keep], wanted[keep]
 
 
-def prepare(fer2013, votes, out):
-    """Join FER2013 and FER+ into `out`/ferplus.npz. Returns a dict of counts.
+def prepare(sources, out, near=NEAR):
+    """Join `sources` into the folder `out`; returns a dict of counts, also kept in it.
 
-    Training pictures that are byte for byte in another split are left out: they would make
-    the figures of that split too good. Exact repeats inside Training become one picture
-    with the votes of all, single ones removed.
+    Each source is a callable that takes a temporary folder and returns (Rows, list of texts:
+    pictures that were left out, and why). Nothing of `out` changes before all is read.
     """
-    faces = read_faces(fer2013)
-    table, usage = read_votes(votes)
-    check_same_rows(faces, usage, votes)
-    pixels, table, usage, counts = _without_repeats(faces.pixels, table, faces.usage)
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out / FILE, pixels=pixels, votes=table, usage=usage)
-    for name in np.unique(usage):
-        counts[f"{name}_rows"] = int((usage == name).sum())
-        counts[f"{name}_judged"] = int((majority(table[usage == name]) >= 0).sum())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(out) as work:
+        read = [source(work) for source in sources]
+        rows, counts = without_repeats(join([part for part, _ in read]), near)
+        left_out = [text for _, texts in read for text in texts]
+        counts = {**counts, "left_out": len(left_out), "splits": _split_counts(rows)}
+        np.savez_compressed(work / FILE, **vars(rows))
+        (work / COUNTS).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
+        (work / LEFT_OUT).write_text("".join(f"{text}\n" for text in left_out), encoding="utf-8")
+        out.mkdir(exist_ok=True)
+        for name in (LEFT_OUT, COUNTS, FILE):
+            os.replace(work / name, out / name)
     return counts
 
 
-def _without_repeats(pixels, votes, usage):
-    key = np.array([hashlib.sha256(face.tobytes()).hexdigest() for face in pixels])
-    training = usage == "Training"
-    leaked = training & np.isin(key, key[~training])
-    rows = np.flatnonzero(training & ~leaked)
-    _, first, group = np.unique(key[rows], return_index=True, return_inverse=True)
-    summed = np.zeros((len(first), votes.shape[1]), np.int64)
-    np.add.at(summed, group, remove_outliers(votes[rows]))
-    merged = votes.copy()
-    merged[rows[first]] = np.minimum(summed, 255)
-    keep = ~training
-    keep[rows[first]] = True
-    counts = {"leaked": int(leaked.sum()), "repeats": int(len(rows) - len(first))}
-    return pixels[keep], merged[keep], usage[keep], counts
+@contextlib.contextmanager
+def _beside(out):
+    """Make a temporary folder on the file system of `out`."""
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _split_counts(rows):
+    """Return {split: {rows, by_majority, by_label}}, the latter two per emotion."""
+    counts = {}
+    for name in np.unique(rows.split):
+        part = rows.take(rows.split == name)
+        counts[str(name)] = {"rows": len(part)}
+        for judge in ("majority", "label"):
+            right = targets.truth(part.votes, part.labels, Targets(judge=judge, labels=EMOTIONS))
+            found = np.bincount(right[right >= 0], minlength=len(EMOTIONS)).tolist()
+            counts[str(name)][f"by_{judge}"] = dict(zip(EMOTIONS, found, strict=True))
+    return counts
+
+
+def from_fer2013(faces, votes=None):
+    """Return the source of a FER2013 CSV, with FER+ votes where their CSV is given."""
+    return lambda _work: (fer2013.rows(faces, votes), [])
+
+
+def from_pictures(path, **options):
+    """Return the source of class folders or a picture list; options as folders.rows takes."""
+    return lambda work: folders.rows(path, work, **options)
 
 
 def load(path):
@@ -76,12 +102,12 @@ def load(path):
     path = path / FILE if path.is_dir() else path
     try:
         with np.load(path) as data:
-            pixels, votes, usage = data["pixels"], data["votes"], data["usage"]
+            rows = Split(**{field.name: data[field.name] for field in dataclasses.fields(Rows)})
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"unable to read prepared data {path}: {error}") from error
-    return {
-        str(name): Split(pixels[usage == name], votes[usage == name]) for name in np.unique(usage)
-    }
+        raise TrainingError(
+            f"unable to read prepared data {path}: {error} (made by `prepare`?)"
+        ) from error
+    return {str(name): rows.take(rows.split == name) for name in np.unique(rows.split)}
 
 
 def split(path, name):

@@ -17,14 +17,12 @@ import numpy as np
 from . import dataset, metrics, recipe, runs
 from .errors import TrainingError
 from .evaluate import MEAN, STD, keras_logits, load_keras
-from .fer2013 import SIDE
-from .labels import EMOTIONS
 from .quantise import Calibration, check, convert
+from .rows import SIDE
 from .simulate import fine_tune
 
 # What int8 may lose against float before a remedy is looked for: half a point of accuracy.
 MOST_LOSS = 0.005
-REMEDIES = ("auto", "all", "off")
 # Percentiles that clipping tries.
 PERCENTILES = (99.99, 99.95, 99.9, 99.5)
 
@@ -59,13 +57,14 @@ class Try:
 class Quantiser:
     """A float net, the faces that set its ranges and those that judge the result."""
 
-    def __init__(self, model, plan, data, labels=EMOTIONS, say=print):
-        self.model, self.plan, self.labels, self.say = model, plan, labels, say
-        self.pixels, targets = dataset.split(data, plan.train.train_split).soft()
+    def __init__(self, model, plan, data, say=print):
+        self.model, self.plan, self.labels, self.say = model, plan, plan.labels, say
+        self.pixels, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
         self.classes = targets.argmax(axis=1)
-        self.watched, self.truth = dataset.split(data, plan.train.watch_split).judged()
+        watched = dataset.split(data, plan.train.watch_split)
+        self.watched, self.truth = watched.judged(plan.targets)
         self.float_logits = keras_logits(model, self.watched)
-        self.float = metrics.figures(self.float_logits, self.truth, labels)
+        self.float = metrics.figures(self.float_logits, self.truth, self.labels)
         self.tries = []
 
     def best(self):
@@ -196,28 +195,6 @@ def sidecar(plan, path, labels, temperature, figures, quantisation):
     }  # fmt: skip
 
 
-def load_plan(run, recipe_path, changes):
-    """Return the recipe of a run, or the one at `recipe_path`, with [export] keys replaced."""
-    plan = recipe.load(recipe_path or Path(run) / runs.RECIPE)
-    how = dataclasses.replace(plan.export, **changes)
-    if how.remedy not in REMEDIES:
-        raise TrainingError(
-            f"unable to export: remedy {how.remedy} is none of {', '.join(REMEDIES)}"
-        )
-    if how.calibration not in ("random", "balanced"):
-        raise TrainingError(
-            f"unable to export: calibration {how.calibration} is not random or balanced"
-        )
-    if not (
-        0 <= how.prior_shift <= 1 and 90 <= how.percentile <= 100 and how.calibration_faces > 0
-    ):
-        raise TrainingError(
-            "unable to export: prior_shift must be 0 to 1, percentile 90 to 100,"
-            " calibration_faces at least 1"
-        )
-    return dataclasses.replace(plan, export=how)
-
-
 def export(out, data, run=None, model=None, recipe_path=None, say=print, **changes):
     """Write `out`.tflite and `out`.json; returns the sidecar.
 
@@ -226,9 +203,10 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
     """
     if not run and not (model and recipe_path):
         raise TrainingError("unable to export: name a run, or a model and a recipe")
-    plan = load_plan(run, recipe_path, changes)
+    plan = recipe.load(recipe_path or Path(run) / runs.RECIPE)
+    plan = recipe.replaced(plan, export=changes)
     net = load_keras(model or Path(run) / runs.MODEL)
-    _, targets = dataset.split(data, plan.train.train_split).soft()
+    _, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
     if plan.export.prior_shift:
         shift_prior(net, targets.mean(axis=0), plan.export.prior_shift)
     quantiser = Quantiser(net, plan, data, say=say)
@@ -260,7 +238,7 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
 def _describe(path, plan, data, quantiser):
     """Fit the temperature and return the sidecar with the figures of the watched split."""
     best, small = quantiser.best(), check(path)
-    fit = dataset.split(data, plan.export.temperature_split).judged()
+    fit = dataset.split(data, plan.export.temperature_split).judged(plan.targets)
     temperature = round(metrics.fit_temperature(small.logits(fit[0]), fit[1]), 4)
     logits, truth, labels = small.logits(quantiser.watched), quantiser.truth, quantiser.labels
     before = metrics.figures(logits, truth, labels)

@@ -1,4 +1,4 @@
-"""Read a user's own copy of FER2013 and of the FER+ votes for it.
+"""Read a user's own copy of FER2013 and of the FER+ votes for it, as rows of a data set.
 
 FER2013: Goodfellow et al. 2013; one row a face, `emotion,pixels,Usage`, 48x48 grey pixels.
 FER+: Barsoum et al. 2016, arXiv:1608.01041; `fer2013new.csv`, the same rows in the same order.
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from .errors import TrainingError
-from .labels import FER2013_EMOTIONS, VOTE_COLUMNS
+from .labels import EMOTIONS, FER2013_EMOTIONS, VOTE_COLUMNS
+from .rows import SIDE, Rows
 
-SIDE = 48
 PIXELS = SIDE * SIDE
 _UNREADABLE = (
     OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
@@ -62,19 +62,20 @@ def _open_zip_member(stack, path):
     return archive.open(names[0])
 
 
-def _columns(reader, path, wanted):
+def columns(header, path, wanted):
     """Return the positions of the wanted columns, by name."""
-    header = [name.strip() for name in next(reader, [])]
+    header = [name.strip() for name in header]
     missing = [name for name in wanted if name not in header]
     if missing:
         raise TrainingError(f"unable to read {path}: no column {', '.join(missing)} in its header")
     return [header.index(name) for name in wanted]
 
 
-def _cells(row, columns, place):
-    if len(row) <= max(columns):
+def cells(row, wanted, place):
+    """Return the texts of a row's wanted columns."""
+    if len(row) <= max(wanted):
         raise TrainingError(f"unable to read {place}: {len(row)} columns, too few")
-    return [row[column].strip() for column in columns]
+    return [row[column].strip() for column in wanted]
 
 
 def _face(label, text, place):
@@ -97,10 +98,10 @@ def read_faces(path):
     emotions, pixels, usages = [], [], []
     with open_csv(path) as text:
         reader = csv.reader(text)
-        columns = _columns(reader, path, ("emotion", "pixels", "Usage"))
+        wanted = columns(next(reader, []), path, ("emotion", "pixels", "Usage"))
         for number, row in enumerate(reader, start=2):
             place = f"{path}, row {number}"
-            label, values, usage = _cells(row, columns, place)
+            label, values, usage = cells(row, wanted, place)
             emotion, face = _face(label, values, place)
             emotions.append(emotion)
             pixels.append(face)
@@ -117,12 +118,12 @@ def read_votes(path):
     votes, usages = [], []
     with open_csv(path) as text:
         reader = csv.reader(text)
-        columns = _columns(reader, path, ("Usage", *VOTE_COLUMNS))
+        wanted = columns(next(reader, []), path, ("Usage", *VOTE_COLUMNS))
         for number, row in enumerate(reader, start=2):
             place = f"{path}, row {number}"
-            usage, *cells = _cells(row, columns, place)
+            usage, *counts = cells(row, wanted, place)
             try:
-                votes.append(bytes(map(int, cells)))
+                votes.append(bytes(map(int, counts)))
             except ValueError as error:
                 raise TrainingError(f"unable to read {place}: bad vote ({error})") from error
             usages.append(usage)
@@ -143,3 +144,22 @@ def check_same_rows(faces, usage, path):
             f"unable to use the votes of {path}: row {row + 2} is {usage[row]},"
             f" the face of that row {faces.usage[row]}"
         )
+
+
+def rows(faces_path, votes_path=None):
+    """Read FER2013, and the votes for it where there are any, as Rows."""
+    faces = read_faces(faces_path)
+    votes = np.zeros((len(faces.pixels), len(VOTE_COLUMNS)), np.uint8)
+    if votes_path is not None:
+        votes, usage = read_votes(votes_path)
+        check_same_rows(faces, usage, votes_path)
+    places = np.array([EMOTIONS.index(name) for name in FER2013_EMOTIONS])
+    return Rows(
+        pixels=faces.pixels,
+        votes=votes,
+        labels=np.eye(len(EMOTIONS), dtype=np.uint8)[places[faces.emotion]],
+        split=faces.usage,
+        origin=np.array(
+            [f"{Path(faces_path).name}, row {number + 2}" for number in range(len(votes))], str
+        ),
+    )

@@ -21,8 +21,28 @@ VOTE_COLUMNS = (
     "unknown",
     "NF",
 )
+# Other names that data sets give the emotions (CK+: anger; FER+: happiness; AffectNet: contempt),
+# the same as the daemon knows.
+ALIASES = {
+    "angry": ("anger",),
+    "disgust": ("disgusted",),
+    "fear": ("fearful", "afraid", "scared"),
+    "happy": ("happiness", "joy"),
+    "sad": ("sadness",),
+    "surprise": ("surprised",),
+    "contempt": ("contemptuous",),
+}
+_BY_NAME = {name: name for name in EMOTIONS} | {
+    alias: name for name, aliases in ALIASES.items() for alias in aliases
+}
 # Class numbers of fer2013.csv (Goodfellow et al. 2013, "Challenges in Representation Learning").
 FER2013_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+def named(text):
+    """Return the index into EMOTIONS of a name or alias in any case, or None."""
+    name = _BY_NAME.get(text.strip().lower())
+    return None if name is None else EMOTIONS.index(name)
 
 
 def remove_outliers(votes):

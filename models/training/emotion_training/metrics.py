@@ -17,6 +17,13 @@ def softmax(logits, temperature=1.0):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def log_softmax(logits, temperature=1.0):
+    """Return log-probabilities (n, c) of logits (n, c) divided by the temperature."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+
+
 def confusion(truth, found, classes):
     """Count (true class, found class) pairs: int (classes, classes)."""
     table = np.zeros((classes, classes), np.int64)

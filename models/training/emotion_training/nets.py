@@ -1,12 +1,13 @@
-"""Nets by name: each takes (48, 48, 1) in [0, 1] and gives 8 logits.
+"""Nets by name: each takes (48, 48, 1) in [0, 1] and gives a logit a class.
 
-Only operators that a Coral compiler maps: convolution, depthwise convolution, add, ReLU,
-average and maximum pooling, mean, fully connected.
+Only operators that a Coral compiler maps: convolution, depthwise convolution, add,
+concatenation, ReLU, average and maximum pooling, mean, fully connected.
 """
 
 import keras
 from keras import layers
 
+from . import transfer
 from .errors import TrainingError
 
 REGISTRY = {}
@@ -18,24 +19,43 @@ def register(build):
     return build
 
 
+def known():
+    """Return the sorted names of all nets."""
+    return sorted([*REGISTRY, *transfer.BACKBONES])
+
+
 def build(name, side, classes, options):
-    """Build net `name` for side x side x 1 pictures; `options` are its builder's arguments."""
-    if name not in REGISTRY:
-        raise TrainingError(f"unable to build net {name}: known are {', '.join(sorted(REGISTRY))}")
+    """Build net `name` for side x side x 1 pictures; `options` are its builder's arguments.
+
+    The option `weights`, of every net: "none" or a file to start from (a .keras model of this
+    toolkit with the same layers, .weights.h5), for transfer learning also "imagenet".
+    """
+    if name not in known():
+        raise TrainingError(f"unable to build net {name}: known are {', '.join(known())}")
+    options = dict(options)
+    weights = options.pop("weights", "imagenet" if name in transfer.BACKBONES else "none")
     picture = keras.Input((side, side, 1), name="picture")
     try:
-        features = REGISTRY[name](picture, **options)
+        if name in transfer.BACKBONES:
+            features = transfer.features(picture, name, imagenet=weights == "imagenet", **options)
+        else:
+            features = REGISTRY[name](picture, **options)
     except TypeError as error:
         raise TrainingError(f"unable to build net {name}: {error}") from error
     # The last layer stays in float32 so that the loss does not see bfloat16 steps.
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
-    return keras.Model(picture, logits, name=name)
+    model = keras.Model(picture, logits, name=name)
+    if weights not in ("none", "imagenet"):
+        transfer.start_from(model, weights)
+    elif weights == "imagenet" and name not in transfer.BACKBONES:
+        raise TrainingError(f"unable to build net {name}: there are no imagenet weights for it")
+    return model
 
 
 def multiply_adds(model):
     """Count the multiply-adds of convolutions and fully connected layers for one picture."""
     total = 0
-    for layer in model.layers:
+    for layer in transfer.leaves(model):
         if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
             _, height, width, _ = layer.output.shape
             total += height * width * layer.kernel.shape.num_elements()
@@ -102,4 +122,52 @@ def lenet5(x, dropout=0.3):
     x = layers.Flatten()(x)
     for width in (120, 84):
         x = layers.Dense(width, activation="relu")(x)
+    return layers.Dropout(dropout)(x)
+
+
+@register
+def vgg(x, widths=(32, 64, 128, 128), convolutions=2, dense=256, dropout=0.5):
+    """VGG (Simonyan and Zisserman 2014, arXiv:1409.1556) with batch normalisation, for 48x48."""
+    for width in widths:
+        for _ in range(convolutions):
+            x = _conv(x, width)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    return layers.Dropout(dropout)(x)
+
+
+@register
+def resnet(x, depth=20, width=16, dropout=0.3):
+    """ResNet of `depth` layers as He et al. 2015 (arXiv:1512.03385) built it for CIFAR-10."""
+    if depth < 8 or depth % 6 != 2:
+        raise TypeError(f"depth {depth} is not 8, 14, 20, 26 …")
+    x = _conv(x, width)
+    for stage in range(3):
+        for number in range((depth - 2) // 6):
+            x = _residual(x, width << stage, stride=2 if stage and number == 0 else 1)
+    x = layers.GlobalAveragePooling2D()(x)
+    return layers.Dropout(dropout)(x)
+
+
+def _inception(x, width):
+    """Four branches of `width` channels each: 1x1, 3x3, twice 3x3, and pooling."""
+    one = _conv(x, width, size=1)
+    three = _conv(_conv(x, width // 2, size=1), width)
+    five = _conv(_conv(_conv(x, width // 2, size=1), width), width)
+    pooled = _conv(layers.AveragePooling2D(3, strides=1, padding="same")(x), width, size=1)
+    return layers.Concatenate()([one, three, five, pooled])
+
+
+@register
+def inception(x, widths=(16, 32, 48), blocks=(1, 2, 1), stem=32, dropout=0.4):
+    """Inception net (Szegedy et al. 2015, arXiv:1512.00567: 5x5 as twice 3x3), for 48x48."""
+    x = layers.MaxPooling2D(2)(_conv(x, stem))
+    for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        if stage:
+            x = layers.MaxPooling2D(2)(x)
+        for _ in range(count):
+            x = _inception(x, width)
+    x = layers.GlobalAveragePooling2D()(x)
     return layers.Dropout(dropout)(x)

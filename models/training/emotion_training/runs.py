@@ -1,5 +1,6 @@
 """The run folder: recipe, versions, log, state to resume from, and the models made."""
 
+import contextlib
 import json
 import os
 import platform
@@ -19,7 +20,11 @@ MODEL = "model.keras"
 LOG = "log.csv"
 VERSIONS = "versions.json"
 EXPORT = "export.json"
-LOG_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "macro_f1", "watch_loss", "seconds")
+TENSORBOARD = "tensorboard"
+LOG_COLUMNS = (
+    "epoch", "learning_rate", "loss", "accuracy", "macro_f1", "watch_loss", "seconds", "stage",
+    "train_accuracy",
+)  # fmt: skip
 
 
 def write_whole(path, write):
@@ -48,7 +53,7 @@ def open_run(folder, recipe_path):
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(kept, lambda part: shutil.copyfile(recipe_path, part))
     versions = {"python": platform.python_version(), "emotion_training": __version__}
-    for package in ("tensorflow", "tensorflow-cpu", "keras", "numpy"):
+    for package in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -72,19 +77,49 @@ def save_state(folder, epoch, groups):
     write_whole(Path(folder) / STATE, write)
 
 
-def load_state(folder, groups):
-    """Put a kept state back into the variables of `groups`; returns its epoch, 0 if none."""
+@contextlib.contextmanager
+def _open_state(folder):
     path = Path(folder) / STATE
-    if not path.exists():
-        return 0
     try:
         with np.load(path) as state:
-            for name, variables in groups.items():
-                for number, variable in enumerate(variables):
-                    variable.assign(state[f"{name}/{number:04}"])
-            return int(state["epoch"])
+            yield state
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TrainingError(f"unable to resume from {path}: {error}") from error
+
+
+def kept_epoch(folder):
+    """Return how many epochs the kept state has seen, 0 if there is none."""
+    if not (Path(folder) / STATE).exists():
+        return 0
+    with _open_state(folder) as state:
+        return int(state["epoch"])
+
+
+def load_state(folder, groups):
+    """Put the kept state back into the variables of `groups`."""
+    with _open_state(folder) as state:
+        for name, variables in groups.items():
+            for number, variable in enumerate(variables):
+                variable.assign(state[f"{name}/{number:04}"])
+
+
+class TensorBoard:
+    """The log as TensorBoard reads it: `tensorboard --logdir RUN`."""
+
+    def __init__(self, folder):
+        # Imported here: reading a run folder does without TensorFlow.
+        import tensorflow as tf
+
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(str(Path(folder) / TENSORBOARD))
+
+    def add(self, row):
+        """Write the figures of an epoch."""
+        with self._writer.as_default(step=row["epoch"]):
+            for key in LOG_COLUMNS[1:]:
+                if row.get(key) is not None:
+                    self._summary.scalar(key, row[key])
+        self._writer.flush()
 
 
 def append_log(folder, row):

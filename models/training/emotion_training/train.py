@@ -7,13 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
-from . import dataset, metrics, nets, recipe, runs
-from .augment import augment
+from . import dataset, metrics, nets, recipe, runs, transfer
+from .augment import augment, mixup
 from .errors import TrainingError
 from .evaluate import keras_logits
-from .fer2013 import SIDE
-from .labels import EMOTIONS, balance_weights
+from .labels import balance_weights
+from .rows import SIDE
 
 
 def learning_rate(step, steps, warmup, peak):
@@ -23,37 +24,72 @@ def learning_rate(step, steps, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-class Trainer:
-    """A net, its optimiser, and a float32 net that holds the running average of its weights."""
+def all_gpus():
+    """Return the strategy that trains on every GPU; with one or none, TensorFlow's default."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
 
-    def __init__(self, plan, split):
+
+class Trainer:
+    """A net, its optimiser, and a float32 net that holds the running average of its weights.
+
+    `pixels` uint8 (n, h, w) and `targets` float32 (n, classes) are what is learnt; `taught`
+    has the same shape as `targets` and is what teachers say at the recipe's temperature.
+    """
+
+    def __init__(self, plan, pixels, targets, taught=None, strategy=None):
         self.plan = plan
+        self.strategy = strategy or all_gpus()
         how = plan.train
-        keras.utils.set_random_seed(how.seed)
-        options = {key: value for key, value in plan.net.items() if key != "name"}
-        keras.config.set_dtype_policy(how.precision)
-        try:
-            self.model = nets.build(plan.net["name"], SIDE, len(EMOTIONS), options)
-        finally:
-            keras.config.set_dtype_policy("float32")
-        self.average = nets.build(plan.net["name"], SIDE, len(EMOTIONS), options)
-        self.average.set_weights(self.model.get_weights())
-        self.optimiser = keras.optimizers.AdamW(
-            how.learning_rate, weight_decay=how.weight_decay, clipnorm=None, global_clipnorm=5.0
-        )
-        # Decay shrinks kernels only; biases and normalisation have no reason to be small.
-        self.optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self.optimiser.build(self.model.trainable_variables)
-        pixels, targets = split.soft()
         if len(pixels) < how.batch:
             raise TrainingError(
                 f"unable to train: {len(pixels)} usable faces are less than a batch of {how.batch}"
             )
+        if how.batch % self.strategy.num_replicas_in_sync:
+            raise TrainingError(
+                f"unable to train: a batch of {how.batch} cannot be shared evenly by"
+                f" {self.strategy.num_replicas_in_sync} devices"
+            )
+        keras.utils.set_random_seed(how.seed)
+        with self.strategy.scope():
+            self.model = self._build(how.precision)
+            self.average = self._build("float32")
+            self.average.set_weights(self.model.get_weights())
         self.pixels = tf.constant(pixels[..., None])
         # The loss is linear in the targets, so a face's weight goes into them.
-        weights = balance_weights(targets, how.balance)
-        self.targets = tf.constant(targets * weights[:, None])
+        weights = balance_weights(targets, how.balance)[:, None]
+        goals = [targets] if taught is None else [targets, taught]
+        self.goals = [tf.constant(goal * weights, tf.float32) for goal in goals]
         self.epoch_steps = len(pixels) // how.batch
+        self.stage = None
+
+    def _build(self, precision):
+        options = {key: value for key, value in self.plan.net.items() if key != "name"}
+        keras.config.set_dtype_policy(precision)
+        try:
+            return nets.build(self.plan.net["name"], SIDE, len(self.plan.labels), options)
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    def stage_of(self, epoch):
+        """Return (number of the stage that holds an epoch, the stage's first epoch)."""
+        first = 0
+        for number, stage in enumerate(self.plan.stages):
+            if epoch < first + stage.epochs:
+                return number, first
+            first += stage.epochs
+        raise ValueError(f"epoch {epoch} is beyond the last stage")
+
+    def begin(self, number):
+        """Start a stage: choose what learns, with a fresh optimiser."""
+        self.stage = number
+        stage = self.plan.stages[number]
+        transfer.set_trainable(self.model, stage.trains, stage.freeze_norm)
+        with self.strategy.scope():
+            self.optimiser = _optimiser(self.plan.train, stage)
+            self.optimiser.build(self.model.trainable_variables)
+        # Traced anew: what learns is fixed when a step is traced.
         self.step = tf.function(self._step)
 
     def groups(self):
@@ -72,69 +108,124 @@ class Trainer:
 
         def load(number, rows):
             pictures = tf.cast(tf.gather(self.pixels, rows), tf.float32) / 255.0
+            goals = [tf.gather(goal, rows) for goal in self.goals]
             seed = tf.stack([how.seed * 1000 + epoch, tf.cast(number, tf.int32)])
-            return augment(pictures, seed, self.plan.augment), tf.gather(self.targets, rows)
+            pictures = augment(pictures, seed, self.plan.augment)
+            return mixup(pictures, goals, seed, self.plan.augment)
 
         numbered = tf.data.Dataset.from_tensor_slices(order).enumerate()
-        return numbered.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+        loaded = numbered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return self.strategy.experimental_distribute_dataset(loaded.prefetch(2))
 
-    def _step(self, pictures, targets, decay):
+    def _losses(self, logits, goals):
+        """Return the loss of each face: cross entropy with the data, and with the teachers."""
+        # Not the fused operator: its gradient is wrong for targets that do not sum to 1.
+        losses = -tf.reduce_sum(goals[0] * tf.nn.log_softmax(logits), axis=1)
+        if len(goals) == 1:
+            return losses
+        how = self.plan.distill
+        taught = -tf.reduce_sum(goals[1] * tf.nn.log_softmax(logits / how.temperature), axis=1)
+        # Times the temperature squared, so that the share means the same at each temperature.
+        return (1 - how.share) * losses + how.share * how.temperature**2 * taught
+
+    def _replica_step(self, pictures, goals):
         with tf.GradientTape() as tape:
             logits = self.model(pictures, training=True)
-            # Not the fused operator: its gradient is wrong for targets that do not sum to 1.
-            losses = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_sum(self._losses(logits, goals)) / self.plan.train.batch
         variables = self.model.trainable_variables
         self.optimiser.apply(tape.gradient(loss, variables), variables)
+        right = tf.argmax(logits, axis=1) == tf.argmax(goals[0], axis=1)
+        return loss, tf.reduce_sum(tf.cast(right, tf.float32)) / self.plan.train.batch
+
+    def _step(self, pictures, goals, decay):
+        parts = self.strategy.run(self._replica_step, args=(pictures, goals))
         for mean, value in zip(self.average.weights, self.model.weights, strict=True):
-            mean.assign(mean * decay + tf.cast(value, mean.dtype) * (1 - decay))
-        return loss
+            if mean.dtype == "float32":
+                mean.assign(mean * decay + tf.cast(value, mean.dtype) * (1 - decay))
+        return [self.strategy.reduce(tf.distribute.ReduceOp.SUM, part, None) for part in parts]
 
     def run_epoch(self, epoch):
-        """Train one epoch (counted from 0); returns the mean loss and the last rate."""
-        how = self.plan.train
-        losses = []
-        for number, (pictures, targets) in enumerate(self.batches(epoch)):
-            done = epoch * self.epoch_steps + number
+        """Train one epoch (counted from 0); returns its row of the log."""
+        number, first = self.stage_of(epoch)
+        if number != self.stage:
+            self.begin(number)
+        stage, steps = self.plan.stages[number], self.epoch_steps
+        text = f"epoch {epoch + 1}/{self.plan.epochs}"
+        found = []
+        bar = tqdm(self.batches(epoch), text, steps, leave=False, disable=None)
+        for batch, (pictures, goals) in enumerate(bar):
             rate = learning_rate(
-                done,
-                how.epochs * self.epoch_steps,
-                how.warmup_epochs * self.epoch_steps,
-                how.learning_rate,
-            )
+                (epoch - first) * steps + batch, stage.epochs * steps,
+                stage.warmup_epochs * steps, stage.learning_rate,
+            )  # fmt: skip
             self.optimiser.learning_rate.assign(rate)
             # A young average follows closely, or the first weights would weigh on it for epochs.
-            decay = min(how.ema_decay, (1 + done) / (10 + done))
-            losses.append(self.step(pictures, targets, tf.constant(decay, tf.float32)))
-        loss = float(np.mean([value.numpy() for value in losses]))
+            done = epoch * steps + batch
+            decay = min(self.plan.train.ema_decay, (1 + done) / (10 + done))
+            found.append(self.step(pictures, goals, tf.constant(decay, tf.float32)))
+            if batch % 50 == 49:
+                bar.set_postfix(loss=f"{found[-1][0].numpy():.4f}")
+        loss, accuracy = np.mean([[part.numpy() for part in parts] for parts in found], axis=0)
         if not math.isfinite(loss):
             raise TrainingError(f"unable to train on: the loss of epoch {epoch + 1} is {loss}")
-        return loss, rate
+        return {
+            "epoch": epoch + 1,
+            "stage": number + 1,
+            "learning_rate": rate,
+            "loss": float(loss),
+            "train_accuracy": float(accuracy),
+        }
+
+
+def _optimiser(how, stage):
+    # Both decay weights apart from the gradient (Loshchilov and Hutter 2017, arXiv:1711.05101).
+    common = {"weight_decay": how.weight_decay, "global_clipnorm": 5.0}
+    if how.optimiser == "sgd":
+        made = keras.optimizers.SGD(
+            stage.learning_rate, momentum=how.momentum, nesterov=how.nesterov, **common
+        )
+    else:
+        made = keras.optimizers.AdamW(stage.learning_rate, **common)
+    # Decay shrinks kernels only; biases and normalisation have no reason to be small.
+    made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return made
 
 
 def train(recipe_path, data, run, say=print):
     """Train until the recipe's last epoch; returns the path of the averaged model."""
     plan = recipe.load(recipe_path)
+    if plan.distill is not None:
+        raise TrainingError(f"unable to train {recipe_path}: it has [distill], so use `distill`")
+    pixels, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
     folder = runs.open_run(run, recipe_path)
-    trainer = Trainer(plan, dataset.split(data, plan.train.train_split))
-    watched, truth = dataset.split(data, plan.train.watch_split).judged()
-    start = runs.load_state(folder, trainer.groups())
+    return run_all(Trainer(plan, pixels, targets), data, folder, say)
+
+
+def run_all(trainer, data, folder, say):
+    """Run the epochs that the run folder does not have yet; returns the averaged model's path."""
+    plan = trainer.plan
+    watched, truth = dataset.split(data, plan.train.watch_split).judged(plan.targets)
+    start = runs.kept_epoch(folder)
+    trainer.begin(trainer.stage_of(max(0, start - 1))[0])
+    if start:
+        runs.load_state(folder, trainer.groups())
     say(
         f"{plan.name}: {trainer.model.count_params():,} parameters,"
         f" {nets.multiply_adds(trainer.model) / 1e6:.1f} M multiply-adds,"
-        f" {trainer.epoch_steps} steps an epoch, epochs {start + 1} to {plan.train.epochs}"
+        f" {trainer.epoch_steps} steps an epoch, epochs {start + 1} to {plan.epochs}"
     )
-    for epoch in range(start, plan.train.epochs):
+    board = runs.TensorBoard(folder)
+    for epoch in range(start, plan.epochs):
         began = time.monotonic()
-        loss, rate = trainer.run_epoch(epoch)
-        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}
-        if (epoch + 1) % plan.train.watch_every == 0 or epoch + 1 == plan.train.epochs:
-            found = metrics.figures(keras_logits(trainer.average, watched), truth, EMOTIONS)
+        row = trainer.run_epoch(epoch)
+        if (epoch + 1) % plan.train.watch_every == 0 or epoch + 1 == plan.epochs:
+            found = metrics.figures(keras_logits(trainer.average, watched), truth, plan.labels)
             row.update(
                 accuracy=found["accuracy"], macro_f1=found["macro_f1"], watch_loss=found["nll"]
             )
         row["seconds"] = time.monotonic() - began
         runs.append_log(folder, row)
+        board.add(row)
         _save_model(trainer.average, folder)
         runs.save_state(folder, epoch + 1, trainer.groups())
         say(", ".join(f"{key} {value:.5g}" for key, value in row.items()))

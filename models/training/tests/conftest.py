@@ -52,7 +52,7 @@ def write_votes(path, rows):
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory):
     """Prepared data of bright "happy" and dark "sad" squares: (folder, recipe path)."""
-    from emotion_training.dataset import prepare
+    from emotion_training import dataset
 
     folder = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(1)
@@ -63,9 +63,10 @@ def made_up(tmp_path_factory):
         pixels = random.integers(150 if happy else 0, 256 if happy else 100, (48, 48))
         faces.append(face_row(3 if happy else 4, pixels, usage))
         votes.append((usage, [0, 10 * happy, 0, 10 * (not happy), 0, 0, 0, 0, 0, 0]))
-    prepare(
-        write_faces(folder / "faces.csv", faces), write_votes(folder / "votes.csv", votes), folder
+    source = dataset.from_fer2013(
+        write_faces(folder / "faces.csv", faces), write_votes(folder / "votes.csv", votes)
     )
+    dataset.prepare([source], folder)
     recipe = folder / "tiny.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
     return folder, recipe

@@ -108,27 +108,40 @@ def test_refuses_cut_and_foreign_files(tmp_path):
         fer2013.read_faces(other)
 
 
+def _prepare(faces, votes, out):
+    return dataset.prepare([dataset.from_fer2013(faces, votes)], out)
+
+
 def test_refuses_votes_of_other_faces(tmp_path):
     faces = write_faces(tmp_path / "f.csv", [face_row(0, GREY, "Training")])
     votes = [10, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     two = write_votes(tmp_path / "two.csv", [("Training", votes), ("Training", votes)])
     with pytest.raises(TrainingError, match="2 rows for 1 faces"):
-        dataset.prepare(faces, two, tmp_path)
+        _prepare(faces, two, tmp_path / "out")
     moved = write_votes(tmp_path / "moved.csv", [("PublicTest", votes)])
     with pytest.raises(TrainingError, match="row 2 is PublicTest, the face of that row Training"):
-        dataset.prepare(faces, moved, tmp_path)
+        _prepare(faces, moved, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.csv", "moved.csv", "two.csv"]
 
 
 def test_prepare_joins_repeats_and_drops_leaks(tmp_path):
-    shades = [("Training", 1), ("Training", 2), ("Training", 1), ("PublicTest", 2)]
+    random = np.random.default_rng(5)
+    one, two, three = random.integers(0, 255, (3, 48 * 48))
+    # Brighter by one grey level: the same photo in other bytes.
+    pictures = [("Training", one), ("Training", two), ("Training", one), ("PublicTest", two)]
+    pictures += [("Training", three + 1), ("PrivateTest", three)]
     faces = write_faces(
-        tmp_path / "f.csv", [face_row(0, GREY + shade, usage) for usage, shade in shades]
+        tmp_path / "f.csv",
+        [face_row(3 if usage == "Training" else 4, pixels, usage) for usage, pixels in pictures],
     )
     happy, sad = [0, 10, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 10, 0, 0, 0, 0, 0, 0]
     votes = [("Training", happy), ("Training", happy), ("Training", sad), ("PublicTest", sad)]
-    counts = dataset.prepare(faces, write_votes(tmp_path / "v.csv", votes), tmp_path)
-    assert (counts["leaked"], counts["repeats"]) == (1, 1)
-    splits = dataset.load(tmp_path)
-    assert splits["Training"].pixels[:, 0, 0].tolist() == [8]
+    votes += [("Training", happy), ("PrivateTest", sad)]
+    counts = _prepare(faces, write_votes(tmp_path / "v.csv", votes), tmp_path / "out")
+    assert (counts["leaked"], counts["near"], counts["repeats"]) == (1, 1, 1)
+    splits = dataset.load(tmp_path / "out")
+    np.testing.assert_array_equal(splits["Training"].pixels[:, 0, 0], [one[0]])
     assert splits["Training"].votes.tolist() == [[0, 10, 0, 10, 0, 0, 0, 0, 0, 0]]
+    assert splits["Training"].labels.tolist() == [[0, 2, 0, 0, 0, 0, 0, 0]]
     assert splits["PublicTest"].judged()[1].tolist() == [3]
+    assert splits["PublicTest"].origin.tolist() == ["f.csv, row 5"]

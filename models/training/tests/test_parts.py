@@ -1,14 +1,16 @@
 """Figures, recipes, augmentation and nets."""
 
+import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from emotion_training import augment, metrics, nets, recipe
+from emotion_training import augment, metrics, nets, recipe, transfer
 from emotion_training.errors import TrainingError
-from emotion_training.quantise import CORAL_OPERATORS, convert, operators
 from emotion_training.train import learning_rate
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -41,8 +43,15 @@ def test_shipped_recipes(path):
     plan = recipe.load(path)
     assert plan.name == path.stem
     options = {key: value for key, value in plan.net.items() if key != "name"}
-    model = nets.build(plan.net["name"], 48, 8, options)
-    assert model.count_params() < 1_000_000
+    if plan.net["name"] in transfer.BACKBONES:
+        options["weights"] = "none"  # there is no network to fetch them in a test
+    model = nets.build(plan.net["name"], 48, len(plan.labels), options)
+    assert model.output_shape == (None, len(plan.labels))
+    if plan.name == "fer2013":
+        assert model.count_params() <= 1_200_000
+    for stage in plan.stages:
+        transfer.set_trainable(model, stage.trains, stage.freeze_norm)
+        assert model.trainable_weights
 
 
 @pytest.mark.parametrize(
@@ -51,6 +60,14 @@ def test_shipped_recipes(path):
         ("[train]\nepoch = 3", r"\[train\] unknown key epoch"),
         ("[train]\nepochs = 3.5", r"\[train\] epochs must be int"),
         ("[trian]", "unknown key trian"),
+        ('[train]\noptimiser = "adam"', r"\[train\] optimiser must be adamw or sgd"),
+        ("[targets]\nlabel_share = 1.5", r"\[targets\] label_share must be 0.0 to 1.0"),
+        ('[targets]\nlabels = ["glad", "sad"]', r"\[targets\] labels: unknown 'glad'"),
+        ("[[stages]]\nepochs = 2", r"\[\[stages\]\] number 1 must have learning_rate"),
+        (
+            "[train]\nepochs = 3\n[[stages]]\nepochs = 2\nlearning_rate = 0.1",
+            r"\[train\] epochs belongs into each of \[\[stages\]\]",
+        ),
         ("[net", "unable to read recipe"),
     ],
 )
@@ -68,28 +85,82 @@ def test_learning_rate():
     assert learning_rate(99, 100, 10, 1.0) < 0.001
 
 
-def test_augmentation():
+# Nothing is changed; a test switches on what it looks at.
+STILL = recipe.Augment(
+    flip=False, rotate_degrees=0.0, zoom=0.0, shift=0.0, contrast=0.0, brightness=0.0,
+    blur_share=0.0, coarse_share=0.0, noise=0.0, erase_share=0.0,
+)  # fmt: skip
+EFFECTS = {
+    "flip": True, "rotate_degrees": 15.0, "zoom": 0.2, "shift": 0.1, "contrast": 0.3,
+    "brightness": 0.2, "gamma": 0.5, "sidelight": 0.5, "grey_cast": 0.3, "blur_share": 1.0,
+    "coarse_share": 1.0, "jpeg_share": 1.0, "noise": 0.05, "erase_share": 1.0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Smooth made-up pictures float32 (16, 48, 48, 1)."""
     random = np.random.default_rng(2)
-    pictures = tf.constant(random.random((4, 48, 48, 1)), tf.float32)
-    nothing = recipe.Augment(
-        flip=False, rotate_degrees=0.0, zoom=0.0, shift=0.0, contrast=0.0, brightness=0.0,
-        blur_share=0.0, coarse_share=0.0, noise=0.0, erase_share=0.0,
-    )  # fmt: skip
-    same = augment.augment(pictures, tf.constant([1, 2]), nothing)
+    return tf.image.resize(tf.constant(random.random((16, 12, 12, 1)), tf.float32), [48, 48])
+
+
+def test_augmentation_is_off_where_all_is_zero(pictures):
+    same = augment.augment(pictures, tf.constant([1, 2]), STILL)
     np.testing.assert_allclose(same, pictures, atol=1e-5)
-    first = augment.augment(pictures, tf.constant([1, 2]), recipe.Augment())
-    again = augment.augment(pictures, tf.constant([1, 2]), recipe.Augment())
-    other = augment.augment(pictures, tf.constant([1, 3]), recipe.Augment())
+
+
+@pytest.mark.parametrize("key", EFFECTS)
+def test_each_effect(pictures, key):
+    how = dataclasses.replace(STILL, **{key: EFFECTS[key]})
+    first, again, other = (
+        np.asarray(augment.augment(pictures, tf.constant([1, seed]), how)) for seed in (2, 2, 3)
+    )
     np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 0.1
-    assert 0 <= np.min(first) and np.max(first) <= 1
+    change = np.abs(first - pictures)
+    assert 0.003 < change.mean() < 0.3, "not to be seen, or nothing left to be seen"
+    assert 0 <= first.min() and first.max() <= 1
+    # What has no random size is the same for every seed.
+    assert (np.abs(first - other).max() > 0.01) == (key not in ("blur_share", "coarse_share"))
 
 
-@pytest.mark.parametrize("name", sorted(nets.REGISTRY))
-def test_nets_convert_to_coral_operators(name):
-    model = nets.build(name, 48, 8, {})
-    pixels = np.random.default_rng(4).integers(0, 256, (2, 48, 48), np.uint8)
-    assert set(operators(convert(model, pixels))) <= CORAL_OPERATORS
+def test_every_field_of_augment_is_looked_at():
+    sizes = {"coarse_most", "jpeg_quality", "erase_side", "mixup"}
+    assert {field.name for field in dataclasses.fields(recipe.Augment)} == {*EFFECTS, *sizes}
+
+
+@pytest.mark.parametrize("quality", [10, 50, 90])
+def test_jpeg_is_what_a_codec_makes(pictures, quality):
+    # 50 pixels a side: blocks that the edge cuts.
+    grey = tf.image.resize(pictures[:1], [50, 50])[..., 0]
+    grey = np.rint(np.asarray(grey)[0] * 255).astype(np.uint8)
+    coded = io.BytesIO()
+    Image.fromarray(grey).save(coded, "JPEG", quality=quality)
+    codec = np.asarray(Image.open(coded), np.float32)
+    ours = augment.jpeg(
+        tf.constant(grey[None, ..., None] / 255, tf.float32), tf.constant([quality * 1.0])
+    )
+    difference = np.abs(np.asarray(ours)[0, ..., 0] * 255 - codec)[:48, :48]
+    assert difference.mean() < 1, "a codec's result differs by more than its rounding"
+    assert np.abs(codec - grey).mean() > difference.mean()
+
+
+def test_mixup_mixes_pictures_and_targets_alike():
+    # The picture's value is its target, so that they must stay equal.
+    values = tf.linspace(0.0, 1.0, 8)
+    pictures = tf.tile(values[:, None, None, None], [1, 4, 4, 1])
+    how = dataclasses.replace(STILL, mixup=0.4)
+    mixed, (targets,) = augment.mixup(pictures, [values[:, None]], tf.constant([1, 2]), how)
+    np.testing.assert_allclose(mixed[:, 0, 0, 0], targets[:, 0], rtol=1e-5)
+    moved = np.abs(targets[:, 0] - values) / np.abs(values - values[::-1])
+    assert 0 <= moved.min() and 0.05 < moved.max() <= 0.5
+
+
+def test_contact_sheet_starts_with_the_faces():
+    faces = np.random.default_rng(3).integers(0, 256, (3, 48, 48), np.uint8)
+    sheet = augment.contact_sheet(faces, recipe.Augment(mixup=0.2), variants=4, gap=2, enlarge=1)
+    assert sheet.shape == (3 * 50, 5 * 50)
+    np.testing.assert_array_equal(sheet[50:98, :48], faces[1])
+    assert np.abs(sheet[50:98, 50:98].astype(int) - faces[1]).mean() > 5
 
 
 def test_multiply_adds():
@@ -99,7 +170,7 @@ def test_multiply_adds():
 
 
 def test_unknown_net():
-    with pytest.raises(TrainingError, match="unable to build net x: known are lenet5"):
+    with pytest.raises(TrainingError, match="unable to build net x: known are .*lenet5"):
         nets.build("x", 48, 8, {})
     with pytest.raises(TrainingError, match="unexpected keyword argument 'depth'"):
         nets.build("lenet5", 48, 8, {"depth": 3})
