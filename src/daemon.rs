@@ -19,7 +19,7 @@ use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
 use crate::settings::{self, Settings};
 use crate::shutdown::Shutdown;
-use crate::{camera, display, models, mqtt};
+use crate::{camera, display, models, mqtt, rules};
 
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
@@ -44,6 +44,7 @@ struct Daemon {
     camera: Arc<camera::thread::Status>,
     display: Arc<display::Status>,
     mqtt: Option<mqtt::Mqtt>,
+    rules: rules::Rules,
     pipeline: Arc<pipeline_thread::Shared>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     commands: Receiver<mqtt::Command>,
@@ -87,11 +88,21 @@ impl Daemon {
         if let Some(mqtt) = &mqtt {
             mqtt.set_enabled(enabled.load(Ordering::Relaxed));
         }
+        let letters = mqtt.clone();
+        let post = move |message: rules::Message| {
+            if let Some(mqtt) = &letters {
+                mqtt.letter(message.topic, message.payload, message.retain);
+            }
+        };
+        let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
+        let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
+        threads.push(("rules", rules_thread));
         let mut daemon = Self {
             camera: Arc::default(),
             display: Arc::default(),
             pipeline: Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate())),
-            threads: mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect(),
+            threads,
+            rules,
             config,
             shutdown,
             enabled,
@@ -120,7 +131,7 @@ impl Daemon {
             frames,
             reporter,
             camera: Arc::clone(&self.camera),
-            sinks: Sinks { mqtt: self.mqtt.clone(), views: views.clone() },
+            sinks: Sinks { mqtt: self.mqtt.clone(), rules: self.rules.clone(), views: views.clone() },
             shared: Arc::clone(&self.pipeline),
             shutdown: self.shutdown.clone(),
             last: Instant::now(),
@@ -184,7 +195,11 @@ impl Daemon {
 
     /// The progress of each part; a part that has done its work counts no more.
     fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
-        let mut beats = vec![("pipeline", self.pipeline.beats()), ("display", self.display.heartbeat())];
+        let mut beats = vec![
+            ("pipeline", self.pipeline.beats()),
+            ("display", self.display.heartbeat()),
+            ("rules", self.rules.heartbeat()),
+        ];
         if !camera_ended {
             beats.push(("camera", self.camera.beats()));
         }
@@ -196,7 +211,7 @@ impl Daemon {
 
     fn tell_stats(&self) {
         let Some(mqtt) = &self.mqtt else { return };
-        mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.pipeline));
+        mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.rules, &self.pipeline));
     }
 
     fn obey(&self, command: mqtt::Command) {
@@ -223,6 +238,10 @@ impl Daemon {
                 return;
             }
         };
+        if let Err(error) = self.rules.replace(&new.rules) {
+            log::error!("configuration not reloaded: {error}");
+            return;
+        }
         let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
         self.pipeline.configure(smoothing.clone(), confidence);
         log::set_max_level(new.log.level);
@@ -230,11 +249,12 @@ impl Daemon {
         expected.smoothing = smoothing;
         expected.classifier.min_confidence = confidence;
         expected.log = new.log.clone();
+        expected.rules = new.rules.clone();
         if expected == new {
             log::info!("configuration reloaded");
         } else {
             log::warn!(
-                "configuration reloaded; changes outside [smoothing], [log] and classifier.min_confidence need a restart"
+                "configuration reloaded; changes outside [smoothing], [rules], [log] and classifier.min_confidence need a restart"
             );
         }
         self.config = expected;
@@ -270,9 +290,6 @@ fn say_what_is_not_there(config: &Config) {
     }
     if config.people.enabled {
         log::warn!("people.enabled: this version does not recognise people");
-    }
-    if !config.rules.rules.is_empty() {
-        log::warn!("rules.rule: this version does not run rules");
     }
 }
 

@@ -36,12 +36,16 @@ pub mod latest;
 pub mod models;
 /// Publishing over MQTT.
 pub mod mqtt;
+/// Faces marked in a picture: box, label, bars.
+pub mod overlay;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.
 pub mod pipeline;
 /// What is worth telling: from observations to messages.
 pub mod report;
+/// What is done when something is seen for some time.
+pub mod rules;
 /// What survives a restart.
 pub mod settings;
 /// The one flag that ends every thread.
@@ -54,5 +58,7 @@ pub mod smooth;
 pub mod stats;
 /// Faces over time: ids and the primary face.
 pub mod track;
+/// Files that are whole or absent.
+pub mod whole;
 /// The JSON that leaves the program.
 pub mod wire;

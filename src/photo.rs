@@ -2,7 +2,7 @@
 //!
 //! What is cut short or damaged is an error, never a picture with a grey half.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::time::Instant;
 
@@ -47,8 +47,31 @@ pub enum PhotoError {
     Unsupported { name: String, reason: String },
 }
 
+/// Names of photos' files end so, in lower or upper case.
+const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "jpe"];
+
+/// Whether the file's name says that it is a photo.
+pub fn has_photo_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// Whether the file begins as a photo does, or is empty.
+pub fn begins_as_photo(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    if std::fs::metadata(path)?.is_file() {
+        std::fs::File::open(path)?.take(16).read_to_end(&mut start)?;
+    }
+    Ok(start.is_empty() || image::guess_format(&start).is_ok())
+}
+
 /// Reads and decodes the photo at `path`, upright as its Exif data say.
 pub fn read(path: &Path) -> Result<RgbImage, PhotoError> {
+    decode(&load(path)?, &path.display().to_string())
+}
+
+/// The content of the photo's file at `path`.
+pub fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     let name = || path.display().to_string();
     let failed = |source| PhotoError::Read { name: name(), source };
     let metadata = std::fs::metadata(path).map_err(failed)?;
@@ -58,7 +81,26 @@ pub fn read(path: &Path) -> Result<RgbImage, PhotoError> {
     if metadata.len() > MAX_BYTES {
         return Err(PhotoError::TooLong { name: name(), bytes: metadata.len() });
     }
-    decode(&std::fs::read(path).map_err(failed)?, &name())
+    std::fs::read(path).map_err(failed)
+}
+
+/// The content of a photo's file that comes through a pipe called `name`.
+pub fn load_from(pipe: &mut dyn Read, name: &str) -> Result<Vec<u8>, PhotoError> {
+    let name = || name.to_owned();
+    let mut bytes = Vec::new();
+    let read = pipe.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|source| PhotoError::Read { name: name(), source })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(PhotoError::TooLong { name: name(), bytes: bytes.len() as u64 });
+    }
+    Ok(bytes)
+}
+
+/// How many pixels the photo says it has; 0 where that cannot be told.
+pub fn pixels(bytes: &[u8]) -> u64 {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let size = reader.ok().and_then(|reader| reader.into_dimensions().ok());
+    size.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
 
 /// Decodes a photo, or an animation's first picture, upright as its Exif data say. Transparency is

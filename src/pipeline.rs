@@ -64,6 +64,13 @@ impl Pipeline {
         self.faces.clear();
     }
 
+    /// Begins anew, as if nothing had been seen yet: the next face gets the first id.
+    pub fn restart(&mut self) {
+        self.tracker = Tracker::new(self.smoothing.hold);
+        self.faces.clear();
+        (self.state, self.since) = (State::None, None);
+    }
+
     /// The emotion net: its name and what runs it.
     pub fn classifier(&self) -> &Classifier {
         &self.classifier

@@ -88,7 +88,7 @@ impl Reporter {
             primary: ids.first().copied(),
             at: now.instant,
         };
-        let state = self.due(&told).then(|| self.state_message(observation, now));
+        let state = self.due(&told).then(|| self.state(Some(observation), now));
         if state.is_some() {
             self.told = Some(told);
         }
@@ -102,7 +102,7 @@ impl Reporter {
             events.push(self.emotion_changed(State::None, now));
         }
         let told = Told { state: State::None, faces: 0, primary: None, at: now.instant };
-        let state = self.due(&told).then(|| self.message(State::None, 0.0, &[], now));
+        let state = self.due(&told).then(|| self.state(None, now));
         if state.is_some() {
             self.told = Some(told);
         }
@@ -175,8 +175,13 @@ impl Reporter {
         }
     }
 
-    fn state_message(&self, observation: &Observation, now: Moment) -> wire::State {
-        self.message(observation.state, observation.confidence, &observation.faces, now)
+    /// What is seen, whether it is to be told or not; `None` where no picture comes. To be asked
+    /// after the observation was told of.
+    pub fn state(&self, seen: Option<&Observation>, now: Moment) -> wire::State {
+        match seen {
+            Some(seen) => self.message(seen.state, seen.confidence, &seen.faces, now),
+            None => self.message(State::None, 0.0, &[], now),
+        }
     }
 
     fn message(&self, state: State, confidence: f32, faces: &[Face], now: Moment) -> wire::State {

@@ -1,10 +1,12 @@
 //! What was changed while running and survives a restart and a power cut.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::whole::Part;
 
 const FILE: &str = "settings.json";
 
@@ -52,20 +54,13 @@ pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
 /// Writes the settings so that a power cut leaves the old ones or the new ones.
 pub fn save(folder: &Path, settings: Settings) -> Result<(), SettingsError> {
     let path = folder.join(FILE);
-    write_atomically(&path, format!("{}\n", serde_json::json!(settings)).as_bytes())
-        .map_err(|source| SettingsError { action: "write", path, source })
-}
-
-/// File and folder are flushed, or the rename may reach the disk before the content does.
-fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let part = path.with_extension("json.part");
-    let mut file = File::create(&part)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    File::open(folder)?.sync_all()
+    let write = || {
+        fs::create_dir_all(folder)?;
+        let mut part = Part::create(&path, true)?;
+        writeln!(part, "{}", serde_json::json!(settings))?;
+        part.commit_durably()
+    };
+    write().map_err(|source| SettingsError { action: "write", path: path.clone(), source })
 }
 
 #[cfg(test)]

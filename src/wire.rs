@@ -112,6 +112,48 @@ pub struct Event {
     pub time: String,
 }
 
+/// Whether a rule's condition has begun to count or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Begin,
+    End,
+}
+
+impl Phase {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::End => "end",
+        }
+    }
+}
+
+/// What a rule tells: the payload of its message, the body of its request, its command's input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trigger {
+    pub rule: String,
+    pub phase: Phase,
+    pub device: String,
+    /// For how long the condition has held, or had.
+    pub held_s: f64,
+    /// What is seen at that moment.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// What became of a rule's actions since it was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleCounts {
+    /// Beginnings, and ends where they are told.
+    pub fired: u64,
+    /// Actions that were done; a message counts when it was handed to the MQTT part.
+    pub done: u64,
+    pub failed: u64,
+    /// Actions given up because too many were waiting.
+    pub dropped: u64,
+}
+
 /// Latency percentiles in milliseconds, from capture to observation, since the last `stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Latency {
@@ -144,6 +186,9 @@ pub struct Stats {
     pub errors: BTreeMap<&'static str, u64>,
     /// Events that were lost because the broker was away for too long.
     pub events_dropped: u64,
+    /// By rule; left out where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, RuleCounts>,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
     /// What the nets run on.

@@ -39,11 +39,44 @@ fn assert_absent(modules: &[&str], words: &[&str]) {
 fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
     assert_absent(
         &["display"],
-        &["crate::mqtt", "crate::camera", "crate::engine", "crate::detect", "crate::classify"],
+        &[
+            "crate::mqtt",
+            "crate::rules",
+            "crate::camera",
+            "crate::engine",
+            "crate::detect",
+            "crate::classify",
+        ],
     );
     assert_absent(
         &["mqtt"],
-        &["crate::display", "crate::camera", "crate::engine", "crate::detect", "crate::classify"],
+        &[
+            "crate::display",
+            "crate::rules",
+            "crate::camera",
+            "crate::engine",
+            "crate::detect",
+            "crate::classify",
+        ],
+    );
+    assert_absent(
+        &["rules"],
+        &[
+            "crate::display",
+            "crate::mqtt",
+            "crate::camera",
+            "crate::engine",
+            "crate::detect",
+            "crate::classify",
+        ],
+    );
+}
+
+#[test]
+fn overlays_are_drawn_from_pictures_and_emotions_alone() {
+    assert_absent(
+        &["overlay"],
+        &["crate::cli", "crate::config", "crate::daemon", "crate::camera", "crate::engine", "crate::web"],
     );
 }
 
@@ -61,8 +94,8 @@ fn the_pure_core_does_no_io_and_reads_no_clock() {
 fn unsafe_code_is_in_device_and_ffi_files_only() {
     let modules = [
         "assets", "backoff", "classify", "cli", "clock", "config", "daemon", "detect", "display", "emotion",
-        "eval", "frame", "latest", "mqtt", "photo", "pipeline", "report", "settings", "shutdown", "sidecar",
-        "smooth", "stats", "track", "wire",
+        "eval", "frame", "latest", "mqtt", "overlay", "photo", "pipeline", "report", "rules", "settings",
+        "shutdown", "sidecar", "smooth", "stats", "track", "whole", "wire",
     ];
     assert_absent(&modules, &["unsafe "]);
 }

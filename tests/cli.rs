@@ -1,57 +1,13 @@
 //! The real program on photos, datasets and all kinds of bad input.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
+#[path = "support/program.rs"]
+mod program;
 
-fn portrait() -> PathBuf {
-    let path = repository("third_party/portrait.png");
-    assert!(path.is_file(), "{} is missing: run `make test`", path.display());
-    path
-}
-
-fn emotiond(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_emotiond")).args(args).output().expect("emotiond starts")
-}
-
-/// The error message, which must be one line, lower case after the program's name.
-fn failure(args: &[&str], status: i32) -> String {
-    let output = emotiond(args);
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {text}");
-    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("emotiond: ")).collect();
-    let [line] = lines[..] else { panic!("{args:?}: {text}") };
-    line["emotiond: ".len()..].to_owned()
-}
-
-fn json(args: &[&str]) -> Value {
-    let output = emotiond(args);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else")
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
-
-/// The shipped emotion model under another name, its sidecar changed.
-fn model_with(folder: &TempDir, change: impl FnOnce(&mut Value)) -> PathBuf {
-    let model = folder.path().join("mine.tflite");
-    fs::copy(repository("models/emotion.tflite"), &model).expect("copies");
-    let sidecar = fs::read_to_string(repository("models/emotion.json")).expect("reads");
-    let mut sidecar: Value = serde_json::from_str(&sidecar).expect("JSON");
-    change(&mut sidecar);
-    fs::write(model.with_extension("json"), sidecar.to_string()).expect("writes");
-    model
-}
+use program::{emotiond, failure, model_with, portrait, text};
 
 #[test]
 fn the_portrait_is_happy() {
@@ -172,89 +128,4 @@ fn configurations_that_are_wrong_are_refused() {
     let error = failure(&["check", "--set", "mqtt.password_file=/nowhere/secret"], 78);
     assert!(error.contains("/nowhere/secret (mqtt.password_file)"), "{error}");
     assert_eq!(emotiond(&["classify"]).status.code(), Some(2), "wrong usage");
-}
-
-/// Four faces of one grey value each: three of PublicTest.
-fn dataset() -> (String, String) {
-    let face = vec!["128"; 48 * 48].join(" ");
-    let faces = format!(
-        "emotion,pixels,Usage\n3,{face},Training\n3,{face},PublicTest\n6,{face},PublicTest\n4,{face},PublicTest\n"
-    );
-    let votes = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n\
-        Training,a,0,10,0,0,0,0,0,0,0,0\n\
-        PublicTest,b,4,5,1,0,0,0,0,0,0,0\n\
-        PublicTest,c,8,0,0,0,0,0,0,0,2,0\n\
-        PublicTest,d,3,0,0,3,0,0,0,0,0,0\n";
-    (faces, votes.to_owned())
-}
-
-#[test]
-fn fer2013_is_read_plain_and_compressed_with_votes() {
-    let folder = tempfile::tempdir().expect("folder");
-    let (faces, votes) = dataset();
-    let votes_file = folder.path().join("votes.csv");
-    fs::write(&votes_file, votes).expect("writes");
-    let plain = folder.path().join("faces.csv");
-    fs::write(&plain, &faces).expect("writes");
-    let gz = folder.path().join("faces.csv.gz");
-    let mut writer =
-        flate2::write::GzEncoder::new(fs::File::create(&gz).expect("file"), flate2::Compression::fast());
-    writer.write_all(faces.as_bytes()).and_then(|()| writer.finish().map(drop)).expect("writes");
-    let xz = folder.path().join("faces.csv.xz");
-    let mut writer = liblzma::write::XzEncoder::new(fs::File::create(&xz).expect("file"), 1);
-    writer.write_all(faces.as_bytes()).and_then(|()| writer.finish().map(drop)).expect("writes");
-
-    for csv in [&plain, &gz, &xz] {
-        let all = json(&["eval", text(csv), "--json"]);
-        assert_eq!(all["samples"], 4);
-        // Of PublicTest's three, 5 of 9 votes are happy, 8 of 10 neutral, and 3 to 3 is none.
-        let judged =
-            json(&["eval", text(csv), "--json", "--split", "PublicTest", "--votes", text(&votes_file)]);
-        assert_eq!(judged["samples"], 2);
-        assert_eq!(judged["per_class"]["happy"]["support"], 1);
-        assert_eq!(judged["per_class"]["neutral"]["support"], 1);
-        let two = json(&["eval", text(csv), "--json", "--labels", "happy,sad"]);
-        assert_eq!((&two["samples"], &two["skipped"]), (&3.into(), &1.into()));
-        assert_eq!(two["confusion"]["labels"], serde_json::json!(["happy", "sad"]));
-    }
-}
-
-#[test]
-fn datasets_that_are_damaged_are_named_by_row() {
-    let folder = tempfile::tempdir().expect("folder");
-    let (faces, votes) = dataset();
-    let file = folder.path().join("faces.csv");
-    let cases = [
-        (faces.replacen("128 128 128 ", "128 ", 1), "faces.csv, row 1: 2302 pixels instead of 2304"),
-        (faces.replacen("\n6,", "\n9,", 1), "faces.csv, row 3: emotion 9 is none of 0 to 6"),
-        (faces.replacen(" 128,Pub", " 300,Pub", 1), "faces.csv, row 2: pixel \"300\" is none of 0 to 255"),
-        (faces.replacen("pixels", "points", 1), "faces.csv: the first row names no column \"pixels\""),
-    ];
-    for (content, reason) in cases {
-        fs::write(&file, content).expect("writes");
-        let error = failure(&["eval", text(&file)], 1);
-        assert!(error.contains(reason), "{error}");
-    }
-    fs::write(&file, faces).expect("writes");
-    let error = failure(&["eval", text(&file), "--split", "Exam"], 1);
-    assert!(error.contains("no rows of split \"Exam\" (it holds PublicTest, Training)"), "{error}");
-    let votes_file = folder.path().join("votes.csv");
-    fs::write(&votes_file, votes.lines().take(3).collect::<Vec<_>>().join("\n")).expect("writes");
-    let error = failure(&["eval", text(&file), "--votes", text(&votes_file)], 1);
-    assert!(error.contains("votes.csv, row 3: the file ends before the faces do"), "{error}");
-}
-
-#[test]
-fn the_shipped_model_is_as_good_as_its_card_says() {
-    let Some(data) = std::env::var_os("EMOTIOND_TEST_DATA").map(PathBuf::from) else {
-        assert!(std::env::var_os("CI").is_none(), "EMOTIOND_TEST_DATA must be set in CI");
-        eprintln!("SKIPPED: EMOTIOND_TEST_DATA is not set");
-        return;
-    };
-    let (faces, votes) = (data.join("fer2013/fer2013.csv.xz"), data.join("fer2013/fer2013new.csv"));
-    let report = json(&["eval", text(&faces), "--json", "--split", "PublicTest", "--votes", text(&votes)]);
-    assert_eq!(report["samples"], 3199);
-    let accuracy = report["accuracy"].as_f64().expect("a number");
-    assert!(accuracy >= 0.85, "{accuracy}");
-    assert!(report["ece"].as_f64().expect("a number") <= 0.03, "{report}");
 }

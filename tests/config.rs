@@ -18,7 +18,12 @@ fn switched_on() -> String {
 /// The keys that a section knows, from what the parser says to one that it does not.
 fn known_keys(section: &str) -> BTreeSet<String> {
     let text = if section.is_empty() { "[x]".to_owned() } else { format!("[{section}]\nx = 1") };
-    let error = parse(&text).expect_err("x is no key");
+    expected_keys(&text)
+}
+
+/// What the parser knows in the place where `text` has a key that it does not.
+fn expected_keys(text: &str) -> BTreeSet<String> {
+    let error = parse(text).expect_err("x is no key");
     let (_, expected) = error.split_once("expected").expect("a list of keys");
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -47,4 +52,7 @@ fn it_lists_every_key() {
         // A list of one key is said without "one of".
         assert_eq!(keys, known_keys(section), "[{section}]");
     }
+    let rule = listed["rules"]["rule"][0].as_table().expect("a rule");
+    let keys: BTreeSet<String> = rule.keys().cloned().collect();
+    assert_eq!(keys, expected_keys("[[rules.rule]]\nx = 1"), "[[rules.rule]]");
 }

@@ -146,6 +146,7 @@ fn every_topic_has_its_payload_retained_flag_and_qos() {
         latency_ms: wire::Latency::default(),
         errors: BTreeMap::new(),
         events_dropped: 0,
+        rules: BTreeMap::new(),
         memory_bytes: 1,
         delegate: "cpu".to_owned(),
     };

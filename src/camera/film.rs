@@ -1,18 +1,19 @@
 //! The frames of a film, decoded by an `ffmpeg` child process.
 
+pub mod child;
+mod probe;
+
 use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use serde::Deserialize;
 
 use crate::photo::MAX_PIXELS;
-
-/// What is kept of the child's messages.
-const MAX_MESSAGES: usize = 2048;
+use child::{Messages, file_url, spawn_failed};
+use probe::Probe;
+pub use probe::Rate;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilmError {
@@ -28,6 +29,9 @@ pub enum FilmError {
     /// Decoding stopped before the film's end.
     #[error("the film is damaged after frame {frames}: {reason}")]
     Damaged { frames: u64, reason: String },
+    /// Decoding went on after the damage.
+    #[error("the film is damaged near {:.1} s, the rest was read: {reason}", near.as_secs_f64())]
+    Holed { near: Duration, reason: String },
 }
 
 /// One picture of a film.
@@ -46,11 +50,15 @@ pub struct FilmFrame {
 pub struct Film {
     child: Child,
     pixels: BufReader<ChildStdout>,
-    messages: Option<JoinHandle<String>>,
+    messages: Option<Messages>,
+    /// Decoding goes on after damage.
+    forgiving: bool,
+    /// Frames read when the first complaint came.
+    complaint: Option<u64>,
     /// Size in pixels after the rotation that the film's own data ask for.
     width: u32,
     height: u32,
-    rate: Rate,
+    probe: Probe,
     /// The first frame's header was read, its pixels were not.
     header_read: bool,
     frames: u64,
@@ -58,17 +66,34 @@ pub struct Film {
 
 impl Film {
     /// Begins to decode the first video stream of `path`, at its average rate: frames that came
-    /// at uneven times are repeated or left out.
+    /// at uneven times are repeated or left out. Damage ends it.
     ///
     /// # Errors
     /// `ffmpeg` is missing, or no frame can be decoded.
     pub fn open(path: &Path) -> Result<Self, FilmError> {
-        let rate = probe_rate(path)?;
+        Self::start(path, false)
+    }
+
+    /// Like [`Self::open`], but decodes what can be: the last whole frame is repeated where frames
+    /// are damaged, so that the others keep their times.
+    pub fn open_forgiving(path: &Path) -> Result<Self, FilmError> {
+        Self::start(path, true)
+    }
+
+    fn start(path: &Path, forgiving: bool) -> Result<Self, FilmError> {
+        let probe = Probe::read(path)?;
         let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-v", "error", "-protocol_whitelist", "file"]);
+        if forgiving {
+            // Without the pictures in which the decoder had to guess.
+            command.args(["-flags", "-output_corrupt"]);
+        } else {
+            command.arg("-xerror");
+        }
         command
-            .args(["-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file", "-i"])
+            .arg("-i")
             .arg(file_url(path))
-            .args(["-map", "0:v:0", "-vf", &format!("fps={}/{}", rate.frames, rate.seconds)])
+            .args(["-map", "0:v:0", "-vf", &format!("fps={}", probe.rate)])
             // A PPM says its size, so that rotation is ffmpeg's business alone.
             .args(["-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
             .stdin(Stdio::null())
@@ -77,14 +102,24 @@ impl Film {
         let program = "ffmpeg";
         let mut child = command.spawn().map_err(|source| spawn_failed(program, source))?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let messages = stderr.map(|stderr| std::thread::spawn(move || read_messages(stderr)));
+        let messages = stderr.map(Messages::read);
         let Some(stdout) = stdout else {
             let source = std::io::Error::other("no pipe to its output");
             return Err(FilmError::Run { program, source });
         };
         let pixels = BufReader::with_capacity(1 << 16, stdout);
-        let mut film =
-            Self { child, pixels, messages, width: 0, height: 0, rate, header_read: false, frames: 0 };
+        let mut film = Self {
+            child,
+            pixels,
+            messages,
+            forgiving,
+            complaint: None,
+            width: 0,
+            height: 0,
+            probe,
+            header_read: false,
+            frames: 0,
+        };
         let size = film.read_header();
         match size {
             Ok(Some((width, height))) => {
@@ -113,12 +148,22 @@ impl Film {
     }
 
     pub fn rate(&self) -> Rate {
-        self.rate
+        self.probe.rate
     }
 
     /// Frames a second.
     pub fn fps(&self) -> f64 {
-        f64::from(self.rate.frames) / f64::from(self.rate.seconds)
+        f64::from(self.probe.rate.frames) / f64::from(self.probe.rate.seconds)
+    }
+
+    /// How many frames there should be, where the file says so or how long it is.
+    pub fn expected_frames(&self) -> Option<u64> {
+        self.probe.frames
+    }
+
+    /// How long after the file's start its pictures start, in seconds.
+    pub fn delay(&self) -> f64 {
+        self.probe.delay
     }
 
     /// Waits until the next frame, or the end, begins to come; `false` when it did not in `wait`.
@@ -137,15 +182,23 @@ impl Film {
     /// The next frame; `None` at the film's end.
     ///
     /// # Errors
-    /// [`FilmError::Damaged`] when decoding stopped before the end.
+    /// At the end, [`FilmError::Damaged`] when decoding stopped too early, and
+    /// [`FilmError::Holed`] when it went on after damage.
     pub fn next_frame(&mut self) -> Result<Option<FilmFrame>, FilmError> {
+        if self.complaint.is_none() && self.messages.as_ref().is_some_and(Messages::any) {
+            self.complaint = Some(self.frames);
+        }
         match self.read_frame() {
             Ok(Some(rgb)) => {
                 let index = self.frames;
                 self.frames += 1;
-                Ok(Some(FilmFrame { index, time: self.rate.time(index), rgb }))
+                Ok(Some(FilmFrame { index, time: self.probe.rate.time(index), rgb }))
             }
             Ok(None) => match self.finish() {
+                Some(reason) if self.forgiving => {
+                    let near = self.probe.rate.time(self.complaint.unwrap_or(self.frames));
+                    Err(FilmError::Holed { near, reason })
+                }
                 Some(reason) => Err(FilmError::Damaged { frames: self.frames, reason }),
                 None => Ok(None),
             },
@@ -198,7 +251,7 @@ impl Film {
             let _ = self.child.kill();
         }
         let status = self.child.wait();
-        let messages = self.messages.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let messages = self.messages.take().map(Messages::finish).unwrap_or_default();
         match status {
             Ok(status) if status.success() && messages.is_empty() => None,
             Ok(status) if messages.is_empty() => Some(format!("ffmpeg ended with {status}")),
@@ -213,141 +266,6 @@ impl Drop for Film {
         // Both fail only when the child is gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(thread) = self.messages.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Reads to the end, so that the child never waits, and keeps the start as one line.
-fn read_messages(mut stderr: ChildStderr) -> String {
-    let mut kept = Vec::new();
-    let mut buffer = [0; 1024];
-    loop {
-        match stderr.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => {
-                let room = MAX_MESSAGES.saturating_sub(kept.len());
-                kept.extend_from_slice(&buffer[..count.min(room)]);
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => break,
-        }
-    }
-    one_line(&kept)
-}
-
-/// The lines joined, each once: `ffmpeg` tends to say the same of every packet.
-fn one_line(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut lines: Vec<&str> = Vec::new();
-    for line in text.lines().map(|line| strip_context(line.trim())) {
-        if !line.is_empty() && !lines.contains(&line) && lines.len() < 3 {
-            lines.push(line);
-        }
-    }
-    lines.join("; ")
-}
-
-/// The message without `[h264 @ 0x55d0c8a3b2c0] ` before it.
-fn strip_context(line: &str) -> &str {
-    match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((context, message)) if context.contains(" @ 0x") => message,
-        _ => line,
-    }
-}
-
-/// `file:PATH`, so that no name is taken for an option or another protocol.
-fn file_url(path: &Path) -> PathBuf {
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    url.into()
-}
-
-fn spawn_failed(program: &'static str, source: std::io::Error) -> FilmError {
-    match source.kind() {
-        ErrorKind::NotFound => FilmError::NoFfmpeg { program },
-        _ => FilmError::Run { program, source },
-    }
-}
-
-/// Frames in a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    pub frames: u32,
-    pub seconds: u32,
-}
-
-impl Rate {
-    /// From `30000/1001`; `None` for `0/0` and what no film has.
-    fn parse(text: &str) -> Option<Self> {
-        let (frames, seconds) = text.split_once('/')?;
-        let rate = Self { frames: frames.parse().ok()?, seconds: seconds.parse().ok()? };
-        let per_second = f64::from(rate.frames) / f64::from(rate.seconds);
-        (0.01..=1000.0).contains(&per_second).then_some(rate)
-    }
-
-    /// When frame `index`, from 0, is due.
-    pub fn time(self, index: u64) -> Duration {
-        let nanoseconds =
-            u128::from(index) * u128::from(self.seconds) * 1_000_000_000 / u128::from(self.frames);
-        Duration::from_nanos(nanoseconds.try_into().unwrap_or(u64::MAX))
-    }
-}
-
-#[derive(Deserialize)]
-struct Probe {
-    #[serde(default)]
-    streams: Vec<ProbeStream>,
-}
-
-#[derive(Deserialize)]
-struct ProbeStream {
-    avg_frame_rate: String,
-    r_frame_rate: String,
-}
-
-fn probe_rate(path: &Path) -> Result<Rate, FilmError> {
-    let program = "ffprobe";
-    let output = Command::new(program)
-        .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
-        .args(["-show_entries", "stream=avg_frame_rate,r_frame_rate", "-of", "json"])
-        .arg(file_url(path))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| spawn_failed(program, source))?;
-    if !output.status.success() {
-        let said = one_line(&output.stderr);
-        let reason = if said.is_empty() { format!("ffprobe ended with {}", output.status) } else { said };
-        return Err(FilmError::NotAFilm { reason });
-    }
-    let probe: Probe = serde_json::from_slice(&output.stdout)
-        .map_err(|error| FilmError::NotAFilm { reason: format!("ffprobe's answer: {error}") })?;
-    let Some(stream) = probe.streams.first() else {
-        return Err(FilmError::NotAFilm { reason: "it has no video".to_owned() });
-    };
-    let default = Rate { frames: 25, seconds: 1 };
-    Ok(Rate::parse(&stream.avg_frame_rate).or(Rate::parse(&stream.r_frame_rate)).unwrap_or(default))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates() {
-        let ntsc = Rate::parse("30000/1001").expect("a rate");
-        assert_eq!(ntsc.time(30_000), Duration::from_secs(1001));
-        assert_eq!(ntsc.time(1), Duration::from_nanos(33_366_666));
-        for text in ["0/0", "0/1", "90000/1", "25", "a/b", "-1/1"] {
-            assert_eq!(Rate::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn messages_become_one_line() {
-        let said = b"[h264 @ 0x5581] no frame!\n[h264 @ 0x5599] no frame!\n\nfile:a.mp4: Invalid data\n";
-        assert_eq!(one_line(said), "no frame!; file:a.mp4: Invalid data");
-        assert_eq!(one_line(b"[odd] text"), "[odd] text");
+        drop(self.messages.take().map(Messages::finish));
     }
 }

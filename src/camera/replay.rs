@@ -13,9 +13,6 @@ use crate::photo;
 /// Longest wait in one call of [`Camera::next`].
 const WAIT: Duration = Duration::from_millis(200);
 
-/// Names of photos' files end so, in lower or upper case.
-pub const PHOTO_EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "jpe"];
-
 /// A photo, a folder of photos or a film.
 #[derive(Debug)]
 pub struct Replay {
@@ -71,7 +68,7 @@ impl Replay {
             let contents = format!("{} photos at {}/s", photos.len(), config.fps);
             let folder = path.to_owned();
             (Material::Folder { folder, photos, next: 0, good: false }, contents)
-        } else if may_be_photo(path).map_err(|error| failed(error.to_string()))? {
+        } else if photo::begins_as_photo(path).map_err(|error| failed(error.to_string()))? {
             let photo = photo::read(path).map_err(|error| failed(error.to_string()))?;
             let frame = photo::to_frame(photo, now, 0);
             let contents = format!("photo {}x{} at {}/s", frame.width, frame.height, config.fps);
@@ -195,23 +192,10 @@ pub fn photos_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut photos = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let is_photo = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-            PHOTO_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
-        });
-        if is_photo && path.is_file() {
+        if photo::has_photo_name(&path) && path.is_file() {
             photos.push(path);
         }
     }
     photos.sort();
     Ok(photos)
-}
-
-/// Whether the file's first bytes, or its name, say that it is a photo.
-fn may_be_photo(path: &Path) -> std::io::Result<bool> {
-    use std::io::Read;
-    let mut start = Vec::new();
-    if std::fs::metadata(path)?.is_file() {
-        std::fs::File::open(path)?.take(16).read_to_end(&mut start)?;
-    }
-    Ok(start.is_empty() || image::guess_format(&start).is_ok())
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use crate::cli::Status;
 use crate::config::Config;
-use crate::{assets, models, mqtt};
+use crate::{assets, models, mqtt, rules};
 
 /// Loads what `run` would load and says what it is.
 pub fn run(config: &Config) -> anyhow::Result<Status> {
@@ -12,6 +12,7 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     let detector = models::detector(&config.detector).context("detector.model")?;
     let classifier = models::classifier(&config.classifier).context("classifier.model")?;
     mqtt::check(&config.mqtt)?;
+    rules::check(&config.rules)?;
     println!("device      {}", config.device.id);
     println!("runtime     {}", runtime.display());
     println!("detector    {}", detector.name());
@@ -24,6 +25,8 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
         }
         None => println!("broker      off"),
     }
+    let names: Vec<&str> = config.rules.rules.iter().map(|rule| rule.name.as_str()).collect();
+    println!("rules       {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });
     Ok(Status::Done)
 }
 

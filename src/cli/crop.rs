@@ -1,18 +1,24 @@
 //! `emotiond crop`: faces cut as the emotion model sees them, for training.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use anyhow::{Context, bail};
-use image::{GrayImage, RgbImage};
+use anyhow::{Context, anyhow};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-use crate::cli::{ModelArg, Status, photos};
+use crate::classify::FaceCrop;
+use crate::cli::inputs::{self, Claims, Kind, Media};
+use crate::cli::progress::{Progress, Stop};
+use crate::cli::workers::{self, Budget};
+use crate::cli::{ModelArg, Status};
 use crate::config::Config;
-use crate::models;
 use crate::pipeline::Pipeline;
+use crate::whole::Part;
+use crate::{models, photo};
 
 #[derive(Debug, clap::Args)]
 pub struct CropArgs {
-    /// Photos, and folders of photos
+    /// Photos, folders of photos, and - for a photo on standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -28,51 +34,80 @@ pub struct CropArgs {
 /// Cuts every face of every photo; prints a line a photo, so that one without a face is seen.
 pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
     args.model.apply(config);
-    let mut pipeline = models::pipeline(config)?;
+    let stop = Stop::on_signals()?;
+    let jobs = plan(args);
+    let mut pipelines: Vec<Pipeline> =
+        (0..workers::count(jobs.len())).map(|_| models::pipeline(config)).collect::<Result<_, _>>()?;
+    let budget = Budget::new(photo::MAX_PIXELS);
+    let work = |pipeline: &mut Pipeline, index: usize| match &jobs[index] {
+        Ok(job) => crop(job, pipeline, &budget).map(|count| (job, count)),
+        Err(problem) => Err(anyhow!("{problem:#}")),
+    };
+    let progress = Progress::new(Some(jobs.len() as u64), "photos", "");
     let mut status = Status::Done;
-    for root in &args.paths {
-        for path in photos::list(std::slice::from_ref(root))? {
-            let target = target(root, &path, &args.out)?;
-            match crop(&path, &target, &mut pipeline) {
-                Ok(1) => println!("{}: 1 face", path.display()),
-                Ok(count) => println!("{}: {count} faces", path.display()),
-                Err(error) => {
-                    eprintln!("emotiond: {}", super::one_line(&error));
-                    status = Status::Failed;
-                }
+    workers::in_order(&mut pipelines, jobs.len(), work, |_, result| {
+        stop.check()?;
+        progress.aside(|| match result {
+            Ok((job, 1)) => println!("{}: 1 face", job.path.display()),
+            Ok((job, count)) => println!("{}: {count} faces", job.path.display()),
+            Err(error) => {
+                eprintln!("emotiond: {}", super::one_line(&error));
+                status = Status::Failed;
             }
-        }
-    }
+        });
+        progress.step();
+        Ok(())
+    })?;
     Ok(status)
 }
 
-/// Where the faces of `path`, found below `root`, go, without extension.
-fn target(root: &Path, path: &Path, out: &Path) -> anyhow::Result<PathBuf> {
-    let below = path.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty());
-    let name = below.or_else(|| path.file_name().map(Path::new));
-    let Some(name) = name else { bail!("{} names no photo", path.display()) };
-    Ok(out.join(name).with_extension(""))
+struct Job {
+    path: PathBuf,
+    kind: Kind,
+    /// Where its faces go, without extension.
+    target: PathBuf,
 }
 
-fn crop(path: &Path, target: &Path, pipeline: &mut Pipeline) -> anyhow::Result<usize> {
-    let frame = photos::read(path)?;
+fn plan(args: &CropArgs) -> Vec<anyhow::Result<Job>> {
+    let mut claims = Claims::default();
+    let found = inputs::find(&args.paths, Media::Photos, Some(&args.out)).into_iter();
+    found
+        .map(|found| {
+            let input = found?;
+            let target = args.out.join(&input.below).with_extension("");
+            let target = claims.claim(target, &input.path)?;
+            Ok(Job { path: input.path, kind: input.kind, target })
+        })
+        .collect()
+}
+
+fn crop(job: &Job, pipeline: &mut Pipeline, budget: &Budget) -> anyhow::Result<usize> {
+    let (bytes, name) = inputs::load(&job.path, job.kind)?;
+    let _used = budget.take(photo::pixels(&bytes));
+    let frame = photo::to_frame(photo::decode(&bytes, &name)?, Instant::now(), 0);
     let crops = pipeline.crops(&frame)?;
-    if let Some(folder) = target.parent().filter(|_| !crops.is_empty()) {
+    if let Some(folder) = job.target.parent().filter(|_| !crops.is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("unable to make {}", folder.display()))?;
     }
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let name = job.target.file_name().unwrap_or_default().to_string_lossy();
     for (index, crop) in crops.iter().enumerate() {
         let file = match crops.len() {
             1 => format!("{name}.png"),
             _ => format!("{name}-{}.png", index + 1),
         };
-        let file = target.with_file_name(file);
-        let pixels = crop.pixels.clone();
-        let saved = match crop.channels {
-            1 => GrayImage::from_raw(crop.width, crop.height, pixels).context("pixels")?.save(&file),
-            _ => RgbImage::from_raw(crop.width, crop.height, pixels).context("pixels")?.save(&file),
-        };
-        saved.with_context(|| format!("unable to write {}", file.display()))?;
+        let file = job.target.with_file_name(file);
+        save(crop, &file).with_context(|| format!("unable to write {}", file.display()))?;
     }
     Ok(crops.len())
+}
+
+fn save(crop: &FaceCrop, file: &Path) -> anyhow::Result<()> {
+    let pixels = crop.pixels.clone();
+    let picture: Option<DynamicImage> = match crop.channels {
+        1 => GrayImage::from_raw(crop.width, crop.height, pixels).map(Into::into),
+        _ => RgbImage::from_raw(crop.width, crop.height, pixels).map(Into::into),
+    };
+    let mut part = Part::create(file, true)?;
+    picture.context("pixels")?.write_to(&mut part, ImageFormat::Png)?;
+    Ok(part.commit()?)
 }

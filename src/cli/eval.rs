@@ -1,32 +1,34 @@
 //! `emotiond eval`: figures of the emotion model, or of the face detector, on labelled data.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use serde::Serialize;
 
 use crate::classify::Classifier;
-use crate::cli::{ModelArg, Status, eval_boxes};
+use crate::cli::progress::Progress;
+use crate::cli::{ModelArg, Status, eval_boxes, eval_text, workers};
 use crate::config::Config;
 use crate::emotion::Emotion;
-use crate::eval::fer2013::{self, Sample};
-use crate::eval::metrics::{Counter, Metrics};
-use crate::frame::{Frame, PixelFormat};
+use crate::eval::dataset::{self, Dataset, Selection};
+use crate::eval::evaluation::{Evaluation, Task};
+use crate::eval::measure::Nets;
+use crate::eval::report;
+use crate::eval::summary::{Details, Source};
 use crate::models;
 
 #[derive(Debug, clap::Args)]
 pub struct EvalArgs {
-    /// FER2013 CSV (plain, .gz or .xz); with --boxes a folder of photos
+    /// FER2013 CSV (plain, gzip, xz, zip), a folder of class folders, or a CSV of pictures
+    /// (image,emotion) or its folder; with --boxes a folder of photos
     #[arg(value_name = "DATA")]
     data: PathBuf,
 
-    /// Only rows of this split: Training, PublicTest, PrivateTest
+    /// Only this split: Training, PublicTest, PrivateTest; of class folders the folder above them
     #[arg(long, value_name = "SPLIT")]
     split: Option<String>,
 
-    /// FER+ votes for the same rows; labels become FERPlus's majority
+    /// FER+ votes for FER2013's rows; labels become FERPlus's majority
     #[arg(long, value_name = "CSV")]
     votes: Option<PathBuf>,
 
@@ -34,8 +36,25 @@ pub struct EvalArgs {
     #[arg(long, value_name = "LABEL", value_delimiter = ',')]
     labels: Option<Vec<Emotion>>,
 
+    /// The pictures are faces already [default for FER2013 and class folders]
+    #[arg(long, conflicts_with = "detect")]
+    crops: bool,
+
+    /// Finds the largest face of each picture first; one without counts as wrong [default for a
+    /// CSV of pictures]
+    #[arg(long)]
+    detect: bool,
+
+    /// Compares with another emotion model, its sidecar beside it (McNemar's test)
+    #[arg(long, value_name = "MODEL")]
+    against: Option<PathBuf>,
+
     /// Measures the face detector on these boxes (image,x,y,width,height in pixels)
-    #[arg(long, value_name = "CSV", conflicts_with_all = ["split", "votes", "labels"])]
+    #[arg(
+        long,
+        value_name = "CSV",
+        conflicts_with_all = ["split", "votes", "labels", "crops", "detect", "against"]
+    )]
     boxes: Option<PathBuf>,
 
     /// With --boxes: photos without any face, to count false ones
@@ -46,18 +65,16 @@ pub struct EvalArgs {
     #[arg(long)]
     json: bool,
 
+    /// Writes report.html with plots, and metrics.json, into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "boxes")]
+    report: Option<PathBuf>,
+
+    /// Replaces a report that is there already
+    #[arg(long, requires = "report")]
+    force: bool,
+
     #[command(flatten)]
     model: ModelArg,
-}
-
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    metrics: Metrics,
-    /// Samples that were left out because the model or --labels does not know their label.
-    skipped: usize,
-    model: String,
-    elapsed_s: f64,
 }
 
 /// Measures and prints.
@@ -68,91 +85,103 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
         eval_boxes::run(&mut detector, &args.data, boxes, args.negatives.as_deref(), args.json)?;
         return Ok(Status::Done);
     }
-    let mut classifier = models::classifier(&config.classifier)?;
-    if args.data.is_dir() {
-        bail!(
-            "{} is a folder: give FER2013's CSV, or --boxes to measure the face detector",
-            args.data.display()
-        );
-    }
     let started = Instant::now();
-    let samples = fer2013::read(&args.data, args.split.as_deref(), args.votes.as_deref())?;
-    let labels = common_labels(args, &classifier)?;
-    let mut counter = Counter::new(&labels);
-    let mut skipped = 0;
-    for sample in &samples {
-        if labels.contains(&sample.label) {
-            counter.add(sample.label, &classify(&mut classifier, sample)?);
-        } else {
-            skipped += 1;
-        }
+    let target = args.report.as_deref().map(|folder| report::Target::new(folder, args.force)).transpose()?;
+    let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref() };
+    let data = dataset::open(&args.data, selection)?;
+    let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops() };
+    say_what(&args.data, &data, args, detect);
+    let mut engines = vec![nets(args, config, detect)?];
+    let task = task(data, args, &engines[0].classifiers)?;
+    let samples = task.samples().len();
+    for _ in 1..workers::count(samples) {
+        engines.push(nets(args, config, detect)?);
     }
-    let report = Report {
-        metrics: counter.metrics(),
-        skipped,
-        model: classifier.name(),
-        elapsed_s: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-    };
+    let progress = Progress::new(Some(samples as u64), "pictures", "");
+    let evaluation = task.run(&mut engines, &|| progress.step())?;
+    drop(progress);
+    let status = say_skipped(&task, &evaluation);
+    if evaluation.samples() == 0 {
+        bail!("unable to measure {}: no picture could be read", args.data.display());
+    }
+    let source = source(args, config, &task.data, detect);
+    let names: Vec<String> = engines[0].classifiers.iter().map(Classifier::name).collect();
+    let details = Details::new(&task, &evaluation, source, &names, started.elapsed().as_secs_f64());
+    if let Some(target) = target {
+        target.write(&details)?;
+    }
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        println!("{}", serde_json::to_string(&details.summary)?);
     } else {
-        print(&report);
+        print!("{}", eval_text::text(&details));
     }
-    Ok(Status::Done)
+    Ok(status)
 }
 
-/// The labels that dataset, model and --labels all know; what is left out is said.
-fn common_labels(args: &EvalArgs, classifier: &Classifier) -> anyhow::Result<Vec<Emotion>> {
-    let data: BTreeSet<Emotion> = match args.votes {
-        Some(_) => fer2013::VOTE_LABELS.into_iter().collect(),
-        None => fer2013::LABELS.into_iter().collect(),
+fn source(args: &EvalArgs, config: &Config, data: &Dataset, detect: bool) -> Source {
+    let text = |path: &PathBuf| path.display().to_string();
+    Source {
+        data: text(&args.data),
+        format: data.format.name(),
+        split: args.split.clone(),
+        votes: args.votes.as_ref().map(text),
+        faces: if detect { "detect" } else { "crops" },
+        model: text(&config.classifier.model),
+        against: args.against.as_ref().map(text),
+    }
+}
+
+fn nets(args: &EvalArgs, config: &Config, detect: bool) -> anyhow::Result<Nets> {
+    let mut classifiers = vec![models::classifier(&config.classifier)?];
+    if let Some(other) = &args.against {
+        let mut other_config = config.classifier.clone();
+        other_config.model.clone_from(other);
+        classifiers.push(models::classifier(&other_config)?);
+    }
+    let detector = if detect { Some(models::detector(&config.detector)?) } else { None };
+    Ok(Nets { detector, classifiers })
+}
+
+fn task(data: Dataset, args: &EvalArgs, classifiers: &[Classifier]) -> anyhow::Result<Task> {
+    let names = ["the model", "the model compared with"];
+    let known: Vec<(&str, &[Emotion])> =
+        names.into_iter().zip(classifiers.iter().map(Classifier::labels)).collect();
+    let task = Task::new(data, args.labels.as_deref(), &known)
+        .with_context(|| format!("unable to measure {}", args.data.display()))?;
+    if task.samples().is_empty() {
+        let labels: Vec<&str> = task.labels.iter().map(|label| label.name()).collect();
+        bail!("unable to measure {}: it holds no picture of {}", args.data.display(), labels.join(", "));
+    }
+    Ok(task)
+}
+
+/// Says on standard error what is about to be measured, and how.
+fn say_what(path: &Path, data: &Dataset, args: &EvalArgs, detect: bool) {
+    let chosen = if args.crops || args.detect { "" } else { ", the default for this format" };
+    let how = if detect {
+        "the largest face of each picture (--detect"
+    } else {
+        "pictures are faces already (--crops"
     };
-    let model: BTreeSet<Emotion> = classifier.labels().iter().copied().collect();
-    let asked: BTreeSet<Emotion> = match &args.labels {
-        Some(labels) => labels.iter().copied().collect(),
-        None => &data | &model,
-    };
-    for (side, known) in [("the data", &data), ("the model", &model)] {
-        let unknown: Vec<&str> = asked.difference(known).map(|label| label.name()).collect();
-        if !unknown.is_empty() {
-            eprintln!("left out, because {side} does not know it: {}", unknown.join(", "));
-        }
-    }
-    let common: Vec<Emotion> =
-        asked.into_iter().filter(|label| data.contains(label) && model.contains(label)).collect();
-    if common.len() < 2 {
-        bail!("unable to measure {}: it and the model share fewer than two labels", args.data.display());
-    }
-    Ok(common)
+    eprintln!("{}: {}, {} samples; {how}{chosen})", path.display(), data.format.name(), data.samples.len());
 }
 
-fn classify(classifier: &mut Classifier, sample: &Sample) -> anyhow::Result<crate::emotion::Scores> {
-    let side = fer2013::SIDE;
-    let frame = Frame::new(side, side, PixelFormat::Gray8, sample.pixels.as_slice(), Instant::now(), 0);
-    classifier.classify_crop(&frame).context("a face of the dataset")
-}
-
-fn print(report: &Report) {
-    let metrics = &report.metrics;
-    println!("{}: {} samples, {:.1} s", report.model, metrics.samples, report.elapsed_s);
-    println!(
-        "accuracy {:.2} %  macro F1 {:.3}  top-2 {:.2} %  calibration error {:.3}",
-        100.0 * metrics.accuracy,
-        metrics.macro_f1,
-        100.0 * metrics.top2,
-        metrics.ece
-    );
-    println!("\n{:<10}{:>10}{:>8}{:>8}{:>9}   answers", "", "precision", "recall", "F1", "support");
-    for (label, row) in metrics.confusion.labels.iter().zip(&metrics.confusion.rows) {
-        let class = &metrics.per_class[label];
-        let answers: Vec<String> = row.iter().map(|count| format!("{count:>5}")).collect();
-        println!(
-            "{label:<10}{:>10.3}{:>8.3}{:>8.3}{:>9}   {}",
-            class.precision,
-            class.recall,
-            class.f1,
-            class.support,
-            answers.concat()
-        );
+/// Says on standard error what does not count; a file that could not be read fails the run.
+fn say_skipped(task: &Task, evaluation: &Evaluation) -> Status {
+    for note in &task.notes {
+        eprintln!("{note}");
     }
+    for message in &evaluation.unreadable {
+        eprintln!("emotiond: {message}");
+    }
+    let without = &evaluation.without_face;
+    if !without.is_empty() {
+        let more = if without.len() > 5 { ", …" } else { "" };
+        let names = without.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+        eprintln!("no face found, which counts as wrong, in {}: {names}{more}", without.len());
+    }
+    if evaluation.several_faces > 0 {
+        eprintln!("several faces, of which the largest was taken, in {}", evaluation.several_faces);
+    }
+    if evaluation.unreadable.is_empty() { Status::Done } else { Status::Failed }
 }

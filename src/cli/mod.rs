@@ -7,8 +7,12 @@ mod crop;
 mod devices;
 mod eval;
 mod eval_boxes;
+mod eval_text;
+mod inputs;
 mod photos;
+mod progress;
 mod run;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +23,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::models::ModelError;
 use crate::mqtt::MqttError;
+use crate::rules::RulesError;
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
@@ -44,7 +49,7 @@ enum Command {
     Check,
     /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
     Devices(devices::DevicesArgs),
-    /// Tells the emotion of the faces in photos
+    /// Tells the emotion of the faces in photos, folders and films
     Classify(classify::ClassifyArgs),
     /// Measures the emotion model, or with --boxes the face detector, on labelled data
     Eval(eval::EvalArgs),
@@ -60,6 +65,8 @@ pub enum Status {
     Done = 0,
     /// Failed while running, or a file was skipped.
     Failed = 1,
+    /// Wrong usage, as clap ends the program, too.
+    Usage = 2,
     /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
     Misconfigured = 78,
 }
@@ -73,12 +80,24 @@ impl From<Status> for ExitCode {
 impl Status {
     /// The status that an error ends the program with.
     pub fn of(error: &anyhow::Error) -> Self {
-        let misconfigured = error
-            .chain()
-            .any(|cause| cause.is::<ConfigError>() || cause.is::<ModelError>() || cause.is::<MqttError>());
-        if misconfigured { Self::Misconfigured } else { Self::Failed }
+        let misconfigured = error.chain().any(|cause| {
+            cause.is::<ConfigError>()
+                || cause.is::<ModelError>()
+                || cause.is::<MqttError>()
+                || cause.is::<RulesError>()
+        });
+        match error {
+            _ if misconfigured => Self::Misconfigured,
+            _ if error.is::<UsageError>() => Self::Usage,
+            _ => Self::Failed,
+        }
     }
 }
+
+/// Arguments that do not fit each other.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
 
 /// An error with its causes, on one line.
 pub fn one_line(error: &anyhow::Error) -> String {

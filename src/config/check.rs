@@ -16,7 +16,7 @@ pub struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn error(&self, span: std::ops::Range<usize>, key: &str, message: impl fmt::Display) -> ConfigError {
+    pub fn error(&self, span: std::ops::Range<usize>, key: &str, message: impl fmt::Display) -> ConfigError {
         let place = if span == OVERRIDDEN {
             key.to_owned()
         } else {
@@ -26,7 +26,7 @@ impl Places<'_> {
     }
 
     /// The value as `convert` understands it, or `default` where none is written.
-    fn value<T, U>(
+    pub fn value<T, U>(
         &self,
         key: &str,
         value: Option<Spanned<T>>,
@@ -38,7 +38,7 @@ impl Places<'_> {
         convert(value.into_inner()).map_err(|message| self.error(span, key, message))
     }
 
-    fn integer<U: TryFrom<i64> + fmt::Display>(
+    pub fn integer<U: TryFrom<i64> + fmt::Display>(
         &self,
         key: &str,
         value: Option<Spanned<i64>>,
@@ -53,7 +53,7 @@ impl Places<'_> {
         })
     }
 
-    fn number(
+    pub fn number(
         &self,
         key: &str,
         value: Option<Spanned<f64>>,
@@ -69,7 +69,7 @@ impl Places<'_> {
         })
     }
 
-    fn seconds(
+    pub fn seconds(
         &self,
         key: &str,
         value: Option<Spanned<f64>>,
@@ -79,7 +79,7 @@ impl Places<'_> {
         self.number(key, value, default, range).map(Duration::from_secs_f64)
     }
 
-    fn choice<U: Copy>(
+    pub fn choice<U: Copy>(
         &self,
         key: &str,
         value: Option<Spanned<String>>,
@@ -95,7 +95,7 @@ impl Places<'_> {
     }
 
     /// A file's path; an empty one counts as not written.
-    fn path(&self, value: Option<Spanned<String>>) -> Option<PathBuf> {
+    pub fn path(&self, value: Option<Spanned<String>>) -> Option<PathBuf> {
         value.map(Spanned::into_inner).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 }
@@ -111,7 +111,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         display: display(raw.display, places)?,
         web: web(raw.web, places)?,
         people: people(raw.people, places)?,
-        rules: rules(raw.rules, places)?,
+        rules: rules::rules(raw.rules, places, &mqtt)?,
         log: log(raw.log, places)?,
         device,
         mqtt,
@@ -391,40 +391,6 @@ fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigErro
     Ok(People {
         enabled: raw.enabled.is_some_and(Spanned::into_inner),
         threshold: places.number("people.threshold", raw.threshold, 0.55, 0.05..=2.0)? as f32,
-    })
-}
-
-fn rules(raw: raw::RawRules, places: &Places<'_>) -> Result<Rules, ConfigError> {
-    let list = raw.rule.map(Spanned::into_inner).unwrap_or_default();
-    list.into_iter().map(|entry| rule(entry, places)).collect::<Result<_, _>>().map(|rules| Rules { rules })
-}
-
-fn rule(raw: raw::RawRule, places: &Places<'_>) -> Result<Rule, ConfigError> {
-    let Some(name) = raw.name else {
-        return Err(places.error(OVERRIDDEN, "rules.rule", "a rule has no name"));
-    };
-    let (span, name) = (name.span(), name.into_inner());
-    let emotion = places.value("rules.rule.emotion", raw.emotion, None, |text| {
-        text.parse().map(Some).map_err(|error: crate::emotion::UnknownEmotion| error.to_string())
-    })?;
-    let Some(emotion) = emotion else {
-        return Err(places.error(span, "rules.rule.name", format!("rule {name:?} needs an emotion")));
-    };
-    let action = match (raw.publish, raw.post, raw.command) {
-        (Some(topic), None, None) => Action::Publish { topic: topic.into_inner() },
-        (None, Some(url), None) => Action::Post { url: url.into_inner() },
-        (None, None, Some(argv)) if !argv.get_ref().is_empty() => Action::Command { argv: argv.into_inner() },
-        _ => {
-            let message = format!("rule {name:?} needs exactly one of publish, post and command");
-            return Err(places.error(span, "rules.rule.name", message));
-        }
-    };
-    Ok(Rule {
-        name,
-        emotion,
-        duration: places.seconds("rules.rule.for_s", raw.for_s, 3.0, 0.0..=86_400.0)?,
-        rest: places.seconds("rules.rule.rest_s", raw.rest_s, 60.0, 0.0..=86_400.0)?,
-        action,
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod check;
 mod raw;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::emotion::Emotion;
+pub use rules::{Action, Condition, Rule, Rules};
 
 /// Name of the face detector that is used when none is configured.
 pub const DEFAULT_DETECTOR: &str = "face-full-range";
@@ -225,29 +226,6 @@ pub struct People {
     pub threshold: f32,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
-    pub rules: Vec<Rule>,
-}
-
-/// What a rule does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    Publish { topic: String },
-    Post { url: String },
-    Command { argv: Vec<String> },
-}
-
-/// `emotion` for `duration` triggers `action`, at most once in `rest`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    pub name: String,
-    pub emotion: Emotion,
-    pub duration: Duration,
-    pub rest: Duration,
-    pub action: Action,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     pub level: log::LevelFilter,
@@ -312,14 +290,6 @@ mod tests {
             ),
             ("[mqtt]\nurl = \"http://broker\"\n", "test.toml:2: mqtt.url: \"http://broker\""),
             ("[device]\nid = \"Kitchen Pi\"\n", "test.toml:2: device.id: \"Kitchen Pi\""),
-            (
-                "[[rules.rule]]\nname = \"smile\"\nemotion = \"glee\"\npublish = \"x\"\n",
-                "test.toml:3: rules.rule.emotion: unknown emotion \"glee\"",
-            ),
-            (
-                "[[rules.rule]]\nname = \"smile\"\nemotion = \"happy\"\n",
-                "test.toml:2: rules.rule.name: rule \"smile\" needs exactly one of",
-            ),
         ];
         for (text, message) in cases {
             let error = parse(text).expect_err(text).to_string();

@@ -81,21 +81,30 @@ section!(RawWeb {
     tls_key: String,
 });
 section!(RawPeople { enabled: bool, threshold: f64 });
-section!(RawRules {
-    rule: Vec<RawRule>,
-});
+section!(RawRules { rule: Vec<Spanned<RawRule>> });
 
 /// One entry of `rules.rule`; lists are overridden whole, so this needs no overlay.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawRule {
     pub name: Option<Spanned<String>>,
-    pub emotion: Option<Spanned<String>>,
+    pub emotion: Option<Spanned<super::rules::Names>>,
+    pub min_confidence: Option<Spanned<f64>>,
+    pub min_faces: Option<Spanned<i64>>,
+    pub max_faces: Option<Spanned<i64>>,
     pub for_s: Option<Spanned<f64>>,
+    pub gap_s: Option<Spanned<f64>>,
     pub rest_s: Option<Spanned<f64>>,
+    pub repeat: Option<Spanned<bool>>,
+    pub at_end: Option<Spanned<bool>>,
     pub publish: Option<Spanned<String>>,
+    pub payload: Option<Spanned<String>>,
+    pub end_payload: Option<Spanned<String>>,
+    pub retain: Option<Spanned<bool>>,
     pub post: Option<Spanned<String>>,
+    pub token_file: Option<Spanned<String>>,
     pub command: Option<Spanned<Vec<String>>>,
+    pub limit_s: Option<Spanned<f64>>,
 }
 
 section!(RawLog { level: String });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::pipeline_thread;
-use crate::{camera, clock, display, mqtt, stats, wire};
+use crate::{camera, clock, display, mqtt, rules, stats, wire};
 
 /// A part that has not moved for this long hangs. An I2C transfer may wait for the kernel's second,
 /// a broker's name for the resolver's five.
@@ -58,6 +58,7 @@ pub fn stats(
     camera: &camera::thread::Status,
     display: &display::Status,
     mqtt: &mqtt::Status,
+    rules: &rules::Rules,
     pipeline: &pipeline_thread::Shared,
 ) -> wire::Stats {
     static STARTED: OnceLock<Instant> = OnceLock::new();
@@ -80,6 +81,7 @@ pub fn stats(
             ("mqtt", mqtt.reconnects),
         ]),
         events_dropped: mqtt.events_dropped,
+        rules: rules.counts(),
         memory_bytes: stats::resident_memory(),
         delegate: pipeline.delegate().to_owned(),
     }

@@ -16,6 +16,7 @@ use crate::latest::Latest;
 use crate::mqtt::Mqtt;
 use crate::pipeline::Pipeline;
 use crate::report::{Moment, Report, Reporter};
+use crate::rules::Rules;
 use crate::shutdown::Shutdown;
 use crate::stats::Meter;
 use crate::wire::Latency;
@@ -87,6 +88,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Where observations go.
 pub struct Sinks {
     pub mqtt: Option<Mqtt>,
+    pub rules: Rules,
     pub views: Latest<View>,
 }
 
@@ -120,8 +122,9 @@ impl PipelineThread {
                     if seen.take().is_some() {
                         self.pipeline.reset();
                     }
-                    let report = self.reporter.nothing(self.moment());
-                    self.tell(report);
+                    let now = self.moment();
+                    let report = self.reporter.nothing(now);
+                    self.tell(report, None, now);
                     self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
                 }
                 None => {}
@@ -141,7 +144,7 @@ impl PipelineThread {
                 let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
                 self.last = frame.captured;
                 let report = self.reporter.observe(&observation, moment);
-                self.tell(report);
+                self.tell(report, Some(&observation), moment);
                 Some(observation)
             }
             Err(error) => {
@@ -153,7 +156,8 @@ impl PipelineThread {
         }
     }
 
-    fn tell(&self, report: Report) {
+    fn tell(&self, report: Report, seen: Option<&Observation>, now: Moment) {
+        self.sinks.rules.observe(seen, now.instant, || self.reporter.state(seen, now));
         let Some(mqtt) = &self.sinks.mqtt else { return };
         if let Some(state) = &report.state {
             mqtt.set_state(state);

@@ -1,13 +1,13 @@
 //! The panel's picture for people without a panel: as PNG and in the terminal.
 
-use std::fs;
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, Write};
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::picture::{Picture, WIDTH};
+use crate::whole::Part;
 
 /// Side of a pixel in the PNG, the dark gap to the next included.
 const MAGNIFICATION: usize = 4;
@@ -52,13 +52,9 @@ fn color(picture: &Picture, x: usize, y: usize) -> Rgb {
 /// # Errors
 /// When the folder cannot be written to.
 pub fn save(picture: &Picture, path: &Path) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    fs::write(&new, png(picture)).and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-        // What was begun is of no use; that it may not be there is no second error.
-        let _ = fs::remove_file(&new);
-    })
+    let mut part = Part::create(path, true)?;
+    part.write_all(&png(picture))?;
+    part.commit()
 }
 
 /// The picture in half blocks: each line of text shows two rows.

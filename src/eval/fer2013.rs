@@ -1,14 +1,18 @@
 //! FER2013 in its own CSV form (Goodfellow et al. 2013, arXiv:1307.0414) and the FER+ votes for the same
 //! rows (Barsoum et al. 2016, arXiv:1608.01041).
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
+use super::archive;
+use super::dataset::{self, Dataset, DatasetError, Format, Picture, Sample, Selection, Table};
 use crate::emotion::Emotion;
 
 /// Side of a FER2013 picture in pixels.
 pub const SIDE: u32 = 48;
+
+/// Values of the column `Usage`.
+const SPLITS: [&str; 3] = ["Training", "PublicTest", "PrivateTest"];
 
 /// Order of the column `emotion`.
 pub const LABELS: [Emotion; 7] = [
@@ -36,64 +40,59 @@ pub const VOTE_LABELS: [Emotion; 8] = [
 /// Columns of votes: eight emotions, unknown, no face.
 const VOTE_COLUMNS: usize = 10;
 
-#[derive(Debug, thiserror::Error)]
-pub enum DatasetError {
-    #[error("unable to read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("{}, row {row}: {reason}", path.display())]
-    Row { path: PathBuf, row: usize, reason: String },
-    #[error("{}: {reason}", path.display())]
-    File { path: PathBuf, reason: String },
-}
-
-/// A labelled face, 48×48 grey.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    pub pixels: Vec<u8>,
-    pub label: Emotion,
-}
-
-/// Reads the faces of `split` (`Training`, `PublicTest`, `PrivateTest`; all without one). With
-/// `votes`, labels are FERPlus's majority and faces without one are left out.
-///
-/// The CSV may be plain, gzip (`.gz`) or xz (`.xz`).
-pub fn read(csv: &Path, split: Option<&str>, votes: Option<&Path>) -> Result<Vec<Sample>, DatasetError> {
-    let mut faces = reader(csv)?;
-    let columns = columns(csv, &mut faces, ["emotion", "pixels", "Usage"])?;
-    let mut votes = votes.map(Votes::open).transpose()?;
-    let mut samples = Vec::new();
-    let mut splits = std::collections::BTreeSet::new();
-    let mut rows = 0;
-    for (index, record) in faces.records().enumerate() {
-        let failed = |reason: String| DatasetError::Row { path: csv.to_owned(), row: index + 1, reason };
-        let record = record.map_err(|error| failed(error.to_string()))?;
-        let field = |column: usize| record.get(column).unwrap_or_default().trim();
-        let vote = votes.as_mut().map(|votes| votes.next(index + 1)).transpose()?;
-        rows = index + 1;
-        splits.insert(field(columns[2]).to_owned());
-        if split.is_some_and(|split| split != field(columns[2])) {
+/// Reads the faces of the split, all without one. With votes, labels are FERPlus's majority and faces
+/// without one are left out.
+pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dataset, DatasetError> {
+    let columns = [table.require("emotion")?, table.require("pixels")?, table.require("Usage")?];
+    let votes = selection.votes.map(read_votes).transpose()?;
+    let mut data = Dataset::new(Format::Fer2013);
+    data.labels.extend(if votes.is_some() { VOTE_LABELS.as_slice() } else { LABELS.as_slice() });
+    let mut splits = BTreeSet::new();
+    let mut undecided = 0;
+    let mut last = String::new();
+    let mut record = csv::StringRecord::new();
+    while table.next(&mut record)? {
+        let [emotion, face, usage] = columns.map(|column| record[column].trim());
+        let vote = match &votes {
+            None => None,
+            Some(votes) => Some(votes.of_row(table.row, usage)?),
+        };
+        if last != usage {
+            usage.clone_into(&mut last);
+            splits.insert(usage.to_owned());
+        }
+        if selection.split.is_some_and(|split| split != usage) {
             continue;
         }
-        let own = label(field(columns[0])).map_err(failed)?;
-        let pixels = pixels(field(columns[1])).map_err(failed)?;
-        if let Some(label) = vote.unwrap_or(Some(own)) {
-            samples.push(Sample { pixels, label });
+        let own = label(emotion).map_err(|reason| table.bad(reason))?;
+        let pixels = pixels(face).map_err(|reason| table.bad(reason))?;
+        match vote.unwrap_or(Some(own)) {
+            Some(label) => {
+                data.samples.push(Sample { label, picture: Picture::Row { row: table.row, pixels } })
+            }
+            None => undecided += 1,
         }
     }
-    if let Some(votes) = &mut votes {
-        votes.finish(rows)?;
+    check_end(&table, &last, &splits)?;
+    if let Some(votes) = &votes {
+        votes.check_length(table.row)?;
     }
-    if samples.is_empty() {
-        let reason = match split {
-            Some(split) => format!(
-                "no rows of split {split:?} (it holds {})",
-                splits.into_iter().collect::<Vec<_>>().join(", ")
-            ),
-            None => "no rows".to_owned(),
-        };
-        return Err(DatasetError::File { path: csv.to_owned(), reason });
+    if data.samples.is_empty() && undecided == 0 {
+        return Err(dataset::no_rows(table.path, selection.split, splits));
     }
-    Ok(samples)
+    if undecided > 0 {
+        data.notes.push(format!("left out, because their votes have no majority: {undecided} faces"));
+    }
+    Ok(data)
+}
+
+/// A file that was cut within its last word still has all fields there.
+fn check_end(table: &Table<'_>, last: &str, splits: &BTreeSet<String>) -> Result<(), DatasetError> {
+    let mut whole = SPLITS.into_iter().chain(splits.iter().map(String::as_str));
+    match whole.find(|split| table.row > 0 && split.len() > last.len() && split.starts_with(last)) {
+        Some(split) => Err(table.bad(format!("usage {last:?} is {split:?} cut short (copy the file again)"))),
+        None => Ok(()),
+    }
 }
 
 /// FERPlus's majority rule: single votes are noise and become 0; a face counts when its strongest
@@ -108,78 +107,58 @@ pub fn majority(votes: &[u32; VOTE_COLUMNS]) -> Option<Emotion> {
     if 2 * strongest > total { VOTE_LABELS.get(column).copied() } else { None }
 }
 
-struct Votes {
-    path: PathBuf,
-    records: csv::StringRecordsIntoIter<Box<dyn Read>>,
-    /// Position of the first vote column.
-    first: usize,
+/// FER+'s file, a row a face in the order of FER2013's.
+struct Votes<'a> {
+    path: &'a Path,
+    /// Majority and usage.
+    rows: Vec<(Option<Emotion>, String)>,
 }
 
-impl Votes {
-    fn open(path: &Path) -> Result<Self, DatasetError> {
-        let mut reader = reader(path)?;
-        let [first, last] = columns(path, &mut reader, ["neutral", "NF"])?;
+fn read_votes(path: &Path) -> Result<Votes<'_>, DatasetError> {
+    archive::with_reader(path, |reader| {
+        let mut table = Table::new(path, reader)?;
+        let (first, last) = (table.require("neutral")?, table.require("NF")?);
         if last + 1 != first + VOTE_COLUMNS {
             let reason = "the ten vote columns are not neutral to NF in FER+'s order".to_owned();
             return Err(DatasetError::File { path: path.to_owned(), reason });
         }
-        Ok(Self { path: path.to_owned(), records: reader.into_records(), first })
-    }
-
-    /// The majority of row `row`.
-    fn next(&mut self, row: usize) -> Result<Option<Emotion>, DatasetError> {
-        let failed = |reason: String| DatasetError::Row { path: self.path.clone(), row, reason };
-        let record = match self.records.next() {
-            None => return Err(failed("the file ends before the faces do".to_owned())),
-            Some(record) => record.map_err(|error| failed(error.to_string()))?,
-        };
-        let mut votes = [0; VOTE_COLUMNS];
-        for (column, votes) in votes.iter_mut().enumerate() {
-            let text = record.get(self.first + column).unwrap_or_default().trim();
-            *votes = text.parse().map_err(|_| failed(format!("{text:?} is no number of votes")))?;
+        let usage = table.column("Usage");
+        let mut rows = Vec::new();
+        let mut record = csv::StringRecord::new();
+        while table.next(&mut record)? {
+            let mut votes = [0; VOTE_COLUMNS];
+            for (column, votes) in votes.iter_mut().enumerate() {
+                let text = record[first + column].trim();
+                *votes = text.parse().map_err(|_| table.bad(format!("{text:?} is no number of votes")))?;
+            }
+            let usage = usage.map_or("", |column| record[column].trim());
+            rows.push((majority(&votes), usage.to_owned()));
         }
-        Ok(majority(&votes))
+        Ok(Votes { path, rows })
+    })
+}
+
+impl Votes<'_> {
+    /// The majority of row `row`, counted from 1, of a face that is of split `usage`.
+    fn of_row(&self, row: usize, usage: &str) -> Result<Option<Emotion>, DatasetError> {
+        let bad = |row, reason| DatasetError::Row { path: self.path.to_owned(), row, reason };
+        match self.rows.get(row - 1) {
+            None => Err(bad(row, "the file ends before the faces do".to_owned())),
+            Some((_, own)) if !own.is_empty() && own != usage => {
+                Err(bad(row, format!("votes for a face of {own}, where the faces have one of {usage}")))
+            }
+            Some((label, _)) => Ok(*label),
+        }
     }
 
     /// Files of another length are not about the same faces.
-    fn finish(&mut self, rows: usize) -> Result<(), DatasetError> {
-        match self.records.next() {
-            None => Ok(()),
-            Some(_) => Err(DatasetError::File {
-                path: self.path.clone(),
-                reason: format!("it has more than the {rows} rows of the faces"),
-            }),
+    fn check_length(&self, faces: usize) -> Result<(), DatasetError> {
+        if self.rows.len() == faces {
+            return Ok(());
         }
+        let reason = format!("it has {} rows, more than the {faces} of the faces", self.rows.len());
+        Err(DatasetError::File { path: self.path.to_owned(), reason })
     }
-}
-
-fn reader(path: &Path) -> Result<csv::Reader<Box<dyn Read>>, DatasetError> {
-    let failed = |source| DatasetError::Read { path: path.to_owned(), source };
-    let file = BufReader::new(File::open(path).map_err(failed)?);
-    let plain: Box<dyn Read> = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Some("xz") => Box::new(liblzma::read::XzDecoder::new_multi_decoder(file)),
-        _ => Box::new(file),
-    };
-    Ok(csv::ReaderBuilder::new().has_headers(true).from_reader(plain))
-}
-
-/// Positions of the named columns.
-fn columns<const N: usize>(
-    path: &Path,
-    reader: &mut csv::Reader<Box<dyn Read>>,
-    names: [&str; N],
-) -> Result<[usize; N], DatasetError> {
-    let failed = |reason: String| DatasetError::File { path: path.to_owned(), reason };
-    let header = reader.headers().map_err(|error| failed(error.to_string()))?.clone();
-    let mut positions = [0; N];
-    for (position, name) in positions.iter_mut().zip(names) {
-        *position = header
-            .iter()
-            .position(|column| column.trim() == name)
-            .ok_or_else(|| failed(format!("the first row names no column {name:?}")))?;
-    }
-    Ok(positions)
 }
 
 fn label(text: &str) -> Result<Emotion, String> {

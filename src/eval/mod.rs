@@ -1,4 +1,14 @@
-//! Measuring a model: labelled datasets and what is counted on them.
+//! Measuring a model: labelled datasets, the model's answers and what is counted on them.
 
+mod archive;
+pub mod bootstrap;
+pub mod compare;
+pub mod dataset;
+pub mod evaluation;
 pub mod fer2013;
+pub mod folders;
+pub mod image_list;
+pub mod measure;
 pub mod metrics;
+pub mod report;
+pub mod summary;

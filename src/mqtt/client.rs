@@ -174,6 +174,7 @@ impl Client {
             state.connected = true;
             state.last_error = None;
             state.connections += 1;
+            state.outbox.connected(Instant::now());
         }
         session.connected = Some(Instant::now());
         session.subscribe(self.shared.topics.name(Topic::EnabledSet));
@@ -268,8 +269,11 @@ impl Session {
         while self.handed.len() + self.unacknowledged.len() < WINDOW {
             let Some((ticket, payload)) = state.outbox.next() else { return };
             let topic = ticket.topic;
-            let name = shared.topics.name(topic);
-            if let Err(error) = self.client.try_publish(name, topic.qos(), topic.retained(), payload) {
+            let (name, retained) = match state.outbox.address(ticket) {
+                Some((name, retained)) => (name.to_owned(), retained),
+                None => (shared.topics.name(topic), topic.retained()),
+            };
+            if let Err(error) = self.client.try_publish(name, topic.qos(), retained, payload) {
                 log::error!("unable to publish {topic:?}: {error}");
                 return;
             }

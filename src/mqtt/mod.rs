@@ -16,6 +16,7 @@ mod topics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub use connect::MqttError;
 use crate::shutdown::Shutdown;
 use crate::{clock, config, wire};
 use client::Client;
-use outbox::Outbox;
+use outbox::{Letter, Outbox};
 use topics::{Topic, Topics};
 
 /// What somebody wants of the daemon.
@@ -163,6 +164,13 @@ impl Mqtt {
     pub fn event(&self, event: &wire::Event) {
         let payload = json(event);
         self.publish(|outbox| outbox.event(payload));
+    }
+
+    /// Publishes to any topic: what is retained is kept current like the state; the rest is given up
+    /// when the broker cannot be reached for half a minute.
+    pub fn letter(&self, topic: String, payload: Vec<u8>, retain: bool) {
+        let letter = Letter { topic, payload, retain, written: Instant::now() };
+        self.publish(|outbox| outbox.rule(letter));
     }
 
     /// Publishes statistics if the broker can be reached now.

@@ -2,6 +2,7 @@
 //! happened. No I/O: it says what to send next and is told what was sent and what arrived.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use super::topics::Topic;
 
@@ -10,6 +11,21 @@ const EVENTS: usize = 1_000;
 
 /// Refusals kept; more only come when something sends bad commands without end.
 const ERRORS: usize = 32;
+
+/// Messages of rules kept.
+const RULES: usize = 256;
+
+/// A rule's message that is not retained is of no use later: a light switched on an hour late.
+const RULE_AGE: Duration = Duration::from_secs(30);
+
+/// A message to a topic of somebody else's choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub retain: bool,
+    pub written: Instant,
+}
 
 /// Names one message on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +40,9 @@ pub struct Outbox {
     retained: BTreeMap<Topic, Retained>,
     events: Ring,
     errors: Ring,
+    rules: Ring<Letter>,
+    /// The newest retained letter to each topic.
+    kept: BTreeMap<String, Letter>,
     stats: Option<Vec<u8>>,
     closed: bool,
 }
@@ -41,6 +60,8 @@ impl Outbox {
             retained: BTreeMap::new(),
             events: Ring::new(EVENTS),
             errors: Ring::new(ERRORS),
+            rules: Ring::new(RULES),
+            kept: BTreeMap::new(),
             stats: None,
             closed: false,
         };
@@ -69,6 +90,30 @@ impl Outbox {
         }
     }
 
+    /// A retained letter replaces one to the same topic, also after the next connect.
+    pub fn rule(&mut self, letter: Letter) {
+        if self.closed {
+            return;
+        }
+        if letter.retain {
+            self.rules.forget(|waiting| waiting.retain && waiting.topic == letter.topic);
+            self.kept.insert(letter.topic.clone(), letter.clone());
+        }
+        self.rules.push(letter);
+    }
+
+    /// There is a connection at `now`: letters that have become too old are given up.
+    pub fn connected(&mut self, now: Instant) {
+        let too_old = |letter: &Letter| now.saturating_duration_since(letter.written) > RULE_AGE;
+        self.rules.forget(|letter| !letter.retain && too_old(letter));
+    }
+
+    /// Where a letter goes and whether it is retained; other messages have a topic of their own.
+    pub fn address(&self, ticket: Ticket) -> Option<(&str, bool)> {
+        let (number, letter) = self.rules.next().filter(|_| ticket.topic == Topic::Rule)?;
+        (number == ticket.number).then_some((letter.topic.as_str(), letter.retain))
+    }
+
     /// Replaces statistics that were not sent yet.
     pub fn stats(&mut self, payload: Vec<u8>) {
         if !self.closed {
@@ -89,10 +134,13 @@ impl Outbox {
             let (topic, retained) = self.retained.iter().find(|(_, retained)| retained.to_send)?;
             Some((*topic, 0, retained.payload.as_slice()))
         };
-        let error = || self.errors.next().map(|(number, payload)| (Topic::Error, number, payload));
-        let event = || self.events.next().map(|(number, payload)| (Topic::Event, number, payload));
+        let rule =
+            || self.rules.next().map(|(number, letter)| (Topic::Rule, number, letter.payload.as_slice()));
+        let error = || self.errors.next().map(|(number, payload)| (Topic::Error, number, payload.as_slice()));
+        let event = || self.events.next().map(|(number, payload)| (Topic::Event, number, payload.as_slice()));
         let stats = || self.stats.as_deref().map(|payload| (Topic::Stats, 0, payload));
-        let (topic, number, payload) = retained().or_else(error).or_else(event).or_else(stats)?;
+        let (topic, number, payload) =
+            retained().or_else(rule).or_else(error).or_else(event).or_else(stats)?;
         Some((Ticket { topic, number }, payload))
     }
 
@@ -101,6 +149,7 @@ impl Outbox {
         match ticket.topic {
             Topic::Event => self.events.sent += 1,
             Topic::Error => self.errors.sent += 1,
+            Topic::Rule => self.rules.sent += 1,
             Topic::Stats => self.stats = None,
             topic => {
                 if let Some(retained) = self.retained.get_mut(&topic) {
@@ -115,6 +164,7 @@ impl Outbox {
         match ticket.topic {
             Topic::Event => self.events.delivered(ticket.number),
             Topic::Error => self.errors.delivered(ticket.number),
+            Topic::Rule => self.rules.delivered(ticket.number),
             _ => {}
         }
     }
@@ -127,7 +177,12 @@ impl Outbox {
         }
         self.events.sent = 0;
         self.errors.sent = 0;
+        self.rules.sent = 0;
         self.stats = None;
+        self.rules.forget(|letter| letter.retain);
+        for letter in self.kept.values() {
+            self.rules.push(letter.clone());
+        }
     }
 
     /// Events that were pushed out of the full ring.
@@ -138,30 +193,39 @@ impl Outbox {
 
 /// Messages in order until they are delivered; when full the oldest that is not on its way goes.
 #[derive(Debug)]
-struct Ring {
+struct Ring<T = Vec<u8>> {
     capacity: usize,
-    messages: VecDeque<(u64, Vec<u8>)>,
+    messages: VecDeque<(u64, T)>,
     /// How many, from the front, are on their way.
     sent: usize,
     pushed: u64,
     dropped: u64,
 }
 
-impl Ring {
+impl<T> Ring<T> {
     fn new(capacity: usize) -> Self {
         Self { capacity, messages: VecDeque::new(), sent: 0, pushed: 0, dropped: 0 }
     }
 
-    fn push(&mut self, payload: Vec<u8>) {
+    fn push(&mut self, message: T) {
         if self.messages.len() >= self.capacity && self.messages.remove(self.sent).is_some() {
             self.dropped += 1;
         }
         self.pushed += 1;
-        self.messages.push_back((self.pushed, payload));
+        self.messages.push_back((self.pushed, message));
     }
 
-    fn next(&self) -> Option<(u64, &[u8])> {
-        self.messages.get(self.sent).map(|(number, payload)| (*number, payload.as_slice()))
+    fn next(&self) -> Option<(u64, &T)> {
+        self.messages.get(self.sent).map(|(number, message)| (*number, message))
+    }
+
+    /// Drops those that are not on their way and of which `unwanted` says so.
+    fn forget(&mut self, unwanted: impl Fn(&T) -> bool) {
+        let mut index = 0;
+        self.messages.retain(|(_, message)| {
+            index += 1;
+            index <= self.sent || !unwanted(message)
+        });
     }
 
     fn delivered(&mut self, number: u64) {
@@ -211,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_drops_the_oldest_that_is_not_on_its_way() {
-        let mut ring = Ring::new(3);
+        let mut ring: Ring = Ring::new(3);
         for event in ["a", "b", "c"] {
             ring.push(event.into());
         }
@@ -232,6 +296,31 @@ mod tests {
         assert_eq!(texts(&mut outbox), Vec::<String>::new());
         outbox.disconnected();
         assert_eq!(texts(&mut outbox), ["online", "offline", "happy"]);
+    }
+
+    #[test]
+    fn a_letter_is_in_time_and_a_retained_one_always_current() {
+        let start = Instant::now();
+        let letter = |topic: &str, payload: &str, retain, s| Letter {
+            topic: topic.to_owned(),
+            payload: payload.into(),
+            retain,
+            written: start + Duration::from_secs(s),
+        };
+        let mut outbox = Outbox::new();
+        drain(&mut outbox);
+        outbox.rule(letter("a", "chime", false, 0));
+        outbox.rule(letter("b", "ON", true, 0));
+        outbox.rule(letter("b", "OFF", true, 1));
+        outbox.rule(letter("a", "gong", false, 20));
+        let (ticket, _) = outbox.next().expect("a letter");
+        assert_eq!(outbox.address(ticket), Some(("a", false)));
+        outbox.disconnected();
+        outbox.connected(start + Duration::from_secs(40));
+        assert_eq!(texts(&mut outbox), ["online", "offline", "gong", "OFF"]);
+        outbox.disconnected();
+        outbox.connected(start + Duration::from_secs(60));
+        assert_eq!(texts(&mut outbox), ["online", "offline", "OFF"]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Topic {
     Event,
     Stats,
     Error,
+    /// Stands for any topic that a rule names.
+    Rule,
     /// A command; every other topic is ours to publish.
     EnabledSet,
 }
@@ -29,6 +31,7 @@ impl Topic {
             Self::Event => "event",
             Self::Stats => "stats",
             Self::Error => "error",
+            Self::Rule => "rule",
             Self::EnabledSet => "enabled/set",
         }
     }
@@ -39,7 +42,7 @@ impl Topic {
             Self::Availability | Self::CameraAvailability | Self::Enabled | Self::Emotion | Self::State => {
                 true
             }
-            Self::Event | Self::Stats | Self::Error | Self::EnabledSet => false,
+            Self::Event | Self::Stats | Self::Error | Self::Rule | Self::EnabledSet => false,
         }
     }
 

@@ -1,0 +1,104 @@
+//! What is common to the `ffmpeg` and `ffprobe` child processes.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::process::ChildStderr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::FilmError;
+
+/// What is kept of a child's messages.
+const MAX_MESSAGES: usize = 2048;
+
+/// What a child says on its standard error, read by a thread of its own.
+#[derive(Debug)]
+pub struct Messages {
+    thread: JoinHandle<String>,
+    any: Arc<AtomicBool>,
+}
+
+impl Messages {
+    pub fn read(stderr: ChildStderr) -> Self {
+        let any = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&any);
+        Self { thread: std::thread::spawn(move || read_messages(stderr, &flag)), any }
+    }
+
+    /// Whether the child has said anything yet.
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the child to end; the start of what it said as one line.
+    pub fn finish(self) -> String {
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Reads to the end, so that the child never waits.
+fn read_messages(mut stderr: ChildStderr, any: &AtomicBool) -> String {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        match stderr.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                any.store(true, Ordering::Relaxed);
+                let room = MAX_MESSAGES.saturating_sub(kept.len());
+                kept.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    one_line(&kept)
+}
+
+/// The lines joined, each once: `ffmpeg` tends to say the same of every packet.
+pub fn one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().map(|line| strip_context(line.trim())) {
+        if !line.is_empty() && !lines.contains(&line) && lines.len() < 3 {
+            lines.push(line);
+        }
+    }
+    lines.join("; ")
+}
+
+/// The message without `[h264 @ 0x55d0c8a3b2c0] ` before it.
+fn strip_context(line: &str) -> &str {
+    match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        Some((context, message)) if context.contains(" @ 0x") => message,
+        _ => line,
+    }
+}
+
+/// `file:PATH`, so that no name is taken for an option or another protocol.
+pub fn file_url(path: &Path) -> PathBuf {
+    let mut url = std::ffi::OsString::from("file:");
+    url.push(path);
+    url.into()
+}
+
+/// Why the child could not be started.
+pub fn spawn_failed(program: &'static str, source: std::io::Error) -> FilmError {
+    match source.kind() {
+        ErrorKind::NotFound => FilmError::NoFfmpeg { program },
+        _ => FilmError::Run { program, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_become_one_line() {
+        let said = b"[h264 @ 0x5581] no frame!\n[h264 @ 0x5599] no frame!\n\nfile:a.mp4: Invalid data\n";
+        assert_eq!(one_line(said), "no frame!; file:a.mp4: Invalid data");
+        assert_eq!(one_line(b"[odd] text"), "[odd] text");
+    }
+}

@@ -1,0 +1,94 @@
+//! What `emotiond eval` prints for people.
+
+use std::fmt::Write as _;
+
+use crate::eval::bootstrap::Interval;
+use crate::eval::metrics::Metrics;
+use crate::eval::summary::{Against, Details};
+
+/// The figures with their 95 % intervals, the classes and the confusion matrix.
+pub fn text(details: &Details) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut out, details);
+    out
+}
+
+fn write(out: &mut String, details: &Details) -> std::fmt::Result {
+    let (metrics, intervals) = (&details.summary.metrics, &details.intervals_95);
+    let elapsed = details.summary.elapsed_s;
+    writeln!(out, "{}: {} samples, {elapsed:.1} s", details.summary.model, metrics.samples)?;
+    for (name, value, interval) in [
+        ("accuracy", metrics.accuracy, intervals.accuracy),
+        ("macro F1", metrics.macro_f1, intervals.macro_f1),
+        ("top-2", metrics.top2, intervals.top2),
+        ("calibration error", metrics.ece, intervals.ece),
+    ] {
+        figure(out, name, value, interval)?;
+    }
+    writeln!(out, "{:<18}{:>6.2} ms", "time to classify", details.classify_ms)?;
+    if details.source.faces == "detect" {
+        writeln!(out, "{:<18}{:>6.2} ms", "time to find", details.detect_ms)?;
+    }
+    classes(out, details)?;
+    confusion(out, metrics, &details.no_face_by_class)?;
+    match &details.summary.against {
+        Some(against) => comparison(out, metrics, against),
+        None => Ok(()),
+    }
+}
+
+fn figure(out: &mut String, name: &str, value: f64, interval: Interval) -> std::fmt::Result {
+    writeln!(out, "{name:<18}{:>6.2} %   95 % interval {}", 100.0 * value, interval.percent())
+}
+
+fn classes(out: &mut String, details: &Details) -> std::fmt::Result {
+    let metrics = &details.summary.metrics;
+    writeln!(out, "\n{:<10}{:>10}{:>8}{:>8}{:>9}", "", "precision", "recall", "F1", "support")?;
+    for (label, class) in &metrics.per_class {
+        let (precision, recall, f1) = (class.precision, class.recall, class.f1);
+        writeln!(out, "{label:<10}{precision:>10.3}{recall:>8.3}{f1:>8.3}{:>9}", class.support)?;
+    }
+    let (precision, recall) = (details.macro_precision, details.macro_recall);
+    writeln!(out, "{:<10}{precision:>10.3}{recall:>8.3}{:>8.3}", "macro", metrics.macro_f1)
+}
+
+fn confusion(out: &mut String, metrics: &Metrics, no_face: &[u64]) -> std::fmt::Result {
+    write!(out, "\n{:<10}", "truth")?;
+    for label in &metrics.confusion.labels {
+        write!(out, "{label:>9}")?;
+    }
+    let with_no_face = metrics.no_face > 0;
+    writeln!(out, "{}   answers", if with_no_face { "  no face" } else { "" })?;
+    let rows = metrics.confusion.labels.iter().zip(&metrics.confusion.rows);
+    for ((label, row), no_face) in rows.zip(no_face) {
+        write!(out, "{label:<10}")?;
+        for count in row {
+            write!(out, "{count:>9}")?;
+        }
+        if with_no_face {
+            write!(out, "{no_face:>9}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn comparison(out: &mut String, first: &Metrics, against: &Against) -> std::fmt::Result {
+    writeln!(out, "\ncompared with {}, on the same samples and labels", against.model)?;
+    let second = &against.metrics;
+    for (name, own, other) in [
+        ("accuracy", first.accuracy, second.accuracy),
+        ("macro F1", first.macro_f1, second.macro_f1),
+        ("top-2", first.top2, second.top2),
+        ("calibration error", first.ece, second.ece),
+    ] {
+        writeln!(out, "{name:<18}{:>6.2} %  against {:>6.2} %", 100.0 * own, 100.0 * other)?;
+    }
+    let test = &against.mcnemar;
+    writeln!(
+        out,
+        "right alone: {} against {}; McNemar's test ({}): p = {:.4}",
+        test.only_first_right, test.only_second_right, test.method, test.p
+    )
+}

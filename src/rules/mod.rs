@@ -1,0 +1,319 @@
+//! Rules: "happy for three seconds" publishes, posts or runs something.
+//!
+//! The pipeline thread hands in what it sees and never waits: whether a rule fires is decided there
+//! and then, a message goes to the broker's outbox, and requests and commands to a queue that the
+//! thread `rules` works off. Actions of one rule are done one after another, those of different rules
+//! side by side.
+
+mod action;
+mod trigger;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::{self, Action, Rule};
+use crate::emotion::Observation;
+use crate::shutdown::Shutdown;
+use crate::wire::{self, Phase};
+use action::ActionError;
+use trigger::{Firing, Triggers};
+
+/// How often the thread shows that it lives and looks whether it shall end.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Requests and commands at once; the others wait.
+const MOST_RUNNING: usize = 8;
+
+/// Then the oldest is dropped. Rules rest, so this fills only when much hangs.
+const MOST_WAITING: usize = 64;
+
+/// Why rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    #[error("unable to use rule {rule:?}: {source}")]
+    Token { rule: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "unable to use {} (command of rule {rule:?}): no such program, or this user may not run it",
+        program.display()
+    )]
+    Program { rule: String, program: PathBuf },
+    #[error("unable to start thread rules: {0}")]
+    Thread(io::Error),
+}
+
+/// A message for the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub retain: bool,
+}
+
+/// The end at which observations come in; clones share it.
+#[derive(Clone)]
+pub struct Rules(Arc<Shared>);
+
+struct Shared {
+    device: String,
+    publish: Box<dyn Fn(Message) + Send + Sync>,
+    triggers: Mutex<Triggers>,
+    waiting: Mutex<VecDeque<Job>>,
+    counts: Mutex<BTreeMap<String, wire::RuleCounts>>,
+    /// There is something to do.
+    wake: Notify,
+    heartbeat: AtomicU64,
+}
+
+/// A request or a command.
+#[derive(Debug)]
+struct Job {
+    rule: Arc<Rule>,
+    /// Which of the rule's actions.
+    action: usize,
+    facts: Arc<[u8]>,
+}
+
+/// Starts the thread `rules`, which ends within a second of `shutdown`. `publish` must not wait.
+///
+/// # Errors
+/// When a token file or a program is not there, or the thread cannot be started.
+pub fn start(
+    config: &config::Rules,
+    device: &str,
+    publish: impl Fn(Message) + Send + Sync + 'static,
+    shutdown: Shutdown,
+) -> Result<(Rules, JoinHandle<()>), RulesError> {
+    let shared = Arc::new(Shared {
+        device: device.to_owned(),
+        publish: Box::new(publish),
+        triggers: Mutex::default(),
+        waiting: Mutex::default(),
+        counts: Mutex::default(),
+        wake: Notify::new(),
+        heartbeat: AtomicU64::new(0),
+    });
+    let rules = Rules(Arc::clone(&shared));
+    rules.replace(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(MOST_RUNNING)
+        .build()
+        .map_err(RulesError::Thread)?;
+    let run = move || {
+        runtime.block_on(work(&shared, &shutdown));
+        // A request that is on its way may end by itself.
+        runtime.shutdown_background();
+    };
+    let thread =
+        std::thread::Builder::new().name("rules".to_owned()).spawn(run).map_err(RulesError::Thread)?;
+    Ok((rules, thread))
+}
+
+/// Looks for what [`start`] would need.
+///
+/// # Errors
+/// As [`start`].
+pub fn check(config: &config::Rules) -> Result<(), RulesError> {
+    for rule in &config.rules {
+        for action in &rule.actions {
+            match action {
+                Action::Publish { .. } | Action::Post { token_file: None, .. } => {}
+                Action::Post { token_file: Some(path), .. } => {
+                    action::token(path).map_err(|source| RulesError::Token {
+                        rule: rule.name.clone(),
+                        source: Box::new(source),
+                    })?;
+                }
+                Action::Command(words) => {
+                    let program = words.first().map(PathBuf::from).unwrap_or_default();
+                    if !can_run(&program) {
+                        return Err(RulesError::Program { rule: rule.name.clone(), program });
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the program, or one of its name in PATH, is there and may be run.
+fn can_run(program: &Path) -> bool {
+    let runs = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.is_absolute() {
+        return runs(program);
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| runs(&folder.join(program)))
+}
+
+impl Rules {
+    /// Takes over other rules; those that are the same keep what they remember.
+    ///
+    /// # Errors
+    /// As [`start`]; then nothing has changed.
+    pub fn replace(&self, config: &config::Rules) -> Result<(), RulesError> {
+        check(config)?;
+        lock(&self.0.triggers).replace(&config.rules);
+        let mut counts = lock(&self.0.counts);
+        counts.retain(|name, _| config.rules.iter().any(|rule| rule.name == *name));
+        for rule in &config.rules {
+            counts.entry(rule.name.clone()).or_default();
+        }
+        Ok(())
+    }
+
+    /// What is seen at `now`, `None` while no picture comes. `state` says the same as a message and is
+    /// asked only when a rule fires.
+    pub fn observe(&self, seen: Option<&Observation>, now: Instant, state: impl FnOnce() -> wire::State) {
+        let firings = lock(&self.0.triggers).observe(seen, now);
+        if firings.is_empty() {
+            return;
+        }
+        let state = state();
+        for firing in firings {
+            self.0.fire(firing, &state);
+        }
+    }
+
+    /// What became of each rule's actions.
+    pub fn counts(&self) -> BTreeMap<String, wire::RuleCounts> {
+        lock(&self.0.counts).clone()
+    }
+
+    /// Grows at least once a second while the thread is alive.
+    pub fn heartbeat(&self) -> u64 {
+        self.0.heartbeat.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    fn fire(&self, firing: Firing, state: &wire::State) {
+        let Firing { rule, phase, held } = firing;
+        log::info!("rule {}: {} after {:.1} s", rule.name, phase.name(), held.as_secs_f64());
+        self.count(&rule, |counts| counts.fired += 1);
+        let facts = wire::Trigger {
+            rule: rule.name.clone(),
+            phase,
+            device: self.device.clone(),
+            held_s: wire::rounded(held.as_secs_f32(), 3),
+            state: state.clone(),
+        };
+        let facts: Arc<[u8]> = serde_json::to_vec(&facts).expect("wire types serialise").into();
+        for (action, what) in rule.actions.iter().enumerate() {
+            match what {
+                Action::Publish { topic, payload, end_payload, retain } => {
+                    let fixed = if phase == Phase::Begin { payload } else { end_payload };
+                    let payload = fixed.as_ref().map_or_else(|| facts.to_vec(), |text| text.clone().into());
+                    (self.publish)(Message { topic: topic.clone(), payload, retain: *retain });
+                    self.count(&rule, |counts| counts.done += 1);
+                }
+                Action::Post { .. } | Action::Command(_) => {
+                    self.enqueue(Job { rule: Arc::clone(&rule), action, facts: Arc::clone(&facts) });
+                }
+            }
+        }
+    }
+
+    fn enqueue(&self, job: Job) {
+        let dropped = {
+            let mut waiting = lock(&self.waiting);
+            let full = waiting.len() >= MOST_WAITING;
+            let dropped = if full { waiting.pop_front() } else { None };
+            waiting.push_back(job);
+            dropped
+        };
+        if let Some(job) = dropped {
+            log::warn!("rule {}: an action is given up: too many are waiting", job.rule.name);
+            self.count(&job.rule, |counts| counts.dropped += 1);
+        }
+        self.wake.notify_one();
+    }
+
+    /// The oldest job whose rule is not busy.
+    fn next(&self, busy: &BTreeSet<String>) -> Option<Job> {
+        let mut waiting = lock(&self.waiting);
+        let index = waiting.iter().position(|job| !busy.contains(&job.rule.name))?;
+        waiting.remove(index)
+    }
+
+    fn count(&self, rule: &Rule, count: impl FnOnce(&mut wire::RuleCounts)) {
+        // A rule that a reload has taken away is not counted any more.
+        if let Some(counts) = lock(&self.counts).get_mut(&rule.name) {
+            count(counts);
+        }
+    }
+
+    fn ended(&self, job: &Job, result: Result<(), ActionError>) {
+        match result {
+            Ok(()) => self.count(&job.rule, |counts| counts.done += 1),
+            Err(error) => {
+                log::warn!("rule {}: {error}", job.rule.name);
+                self.count(&job.rule, |counts| counts.failed += 1);
+            }
+        }
+    }
+}
+
+/// Works off the queue until shutdown.
+async fn work(shared: &Shared, shutdown: &Shutdown) {
+    let agent = action::agent();
+    let mut running = JoinSet::new();
+    let mut busy = BTreeSet::new();
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(ended) = running.join_next() => {
+                // A panic in an action is one of the thread, which ends the program.
+                let (job, result): (Job, _) = ended.expect("an action does not panic");
+                busy.remove(&job.rule.name);
+                shared.ended(&job, result);
+            }
+            () = shared.wake.notified() => {}
+            _ = tick.tick() => {
+                shared.heartbeat.fetch_add(1, Ordering::Relaxed);
+                if shutdown.requested() {
+                    // Dropped commands end.
+                    return;
+                }
+            }
+        }
+        while running.len() < MOST_RUNNING
+            && let Some(job) = shared.next(&busy)
+        {
+            busy.insert(job.rule.name.clone());
+            let agent = agent.clone();
+            running.spawn(async move {
+                let result = run(&job, agent).await;
+                (job, result)
+            });
+        }
+    }
+}
+
+async fn run(job: &Job, agent: ureq::Agent) -> Result<(), ActionError> {
+    let limit = job.rule.limit;
+    match &job.rule.actions[job.action] {
+        Action::Publish { .. } => Ok(()),
+        Action::Command(words) => action::command(words, &job.facts, limit).await,
+        Action::Post { url, token_file } => {
+            let (url, token_file, facts) = (url.clone(), token_file.clone(), Arc::clone(&job.facts));
+            let post = move || action::post(&agent, &url, token_file.as_deref(), &facts, limit);
+            tokio::task::spawn_blocking(post).await.expect("a request does not panic")
+        }
+    }
+}
+
+/// A panicked holder leaves at worst one firing uncounted: nothing here is half-written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

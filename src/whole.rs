@@ -1,0 +1,145 @@
+//! Files that are whole or absent: written beside their place under another name, then moved there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// A file that is being written. Dropped before [`Part::commit`] it leaves nothing.
+#[derive(Debug)]
+pub struct Part {
+    target: Target,
+    path: PathBuf,
+    replace: bool,
+}
+
+#[derive(Debug)]
+enum Target {
+    Beside(NamedTempFile),
+    /// A pipe or device, which cannot be replaced.
+    Itself(File),
+}
+
+impl Part {
+    /// Begins the file at `path`, whose folder exists; `replace` allows a file there already.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when there is one that may not be replaced.
+    pub fn create(path: &Path, replace: bool) -> io::Result<Self> {
+        let target = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(metadata) if !metadata.is_file() => Target::Itself(OpenOptions::new().write(true).open(path)?),
+            Ok(_) if !replace => return Err(io::ErrorKind::AlreadyExists.into()),
+            _ => {
+                let mut prefix = std::ffi::OsString::from(".");
+                prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let mut builder = tempfile::Builder::new();
+                // As any other program's files, not as secret ones.
+                builder.prefix(&prefix).suffix(".part").permissions(fs::Permissions::from_mode(0o666));
+                Target::Beside(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?)
+            }
+        };
+        Ok(Self { target, path: path.to_owned(), replace })
+    }
+
+    /// Where the content is written to by another program.
+    pub fn path(&self) -> &Path {
+        match &self.target {
+            Target::Beside(file) => file.path(),
+            Target::Itself(_) => &self.path,
+        }
+    }
+
+    /// Moves the file to its place.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when another one has come there meanwhile.
+    pub fn commit(self) -> io::Result<()> {
+        let Target::Beside(file) = self.target else { return Ok(()) };
+        let moved = if self.replace { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
+        moved.map(drop).map_err(|error| error.error)
+    }
+
+    /// Like [`Self::commit`]; after it the file outlives a power cut, too. File and folder are
+    /// flushed, or the move may reach the disk before the content does.
+    pub fn commit_durably(self) -> io::Result<()> {
+        if let Target::Beside(file) = &self.target {
+            file.as_file().sync_all()?;
+        }
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        self.commit()?;
+        File::open(folder)?.sync_all()
+    }
+
+    fn file(&mut self) -> &mut File {
+        match &mut self.target {
+            Target::Beside(file) => file.as_file_mut(),
+            Target::Itself(file) => file,
+        }
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
+    }
+}
+
+impl io::Seek for Part {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file().seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_whole_or_absent() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("a.txt");
+        let mut part = Part::create(&path, false).expect("begins");
+        part.write_all(b"one").expect("writes");
+        drop(part);
+        assert_eq!(fs::read_dir(folder.path()).expect("lists").count(), 0);
+
+        let mut part = Part::create(&path, false).expect("begins");
+        part.write_all(b"two").expect("writes");
+        assert!(!path.exists());
+        part.commit().expect("moves");
+        assert_eq!(fs::read(&path).expect("reads"), b"two");
+        assert_ne!(fs::metadata(&path).expect("stats").permissions().mode() & 0o044, 0, "others may read");
+
+        let refused = Part::create(&path, false).expect_err("exists");
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        Part::create(&path, true).expect("begins").commit_durably().expect("replaces");
+        assert_eq!(fs::read(&path).expect("reads"), b"");
+    }
+
+    #[test]
+    fn what_came_meanwhile_is_kept() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("a.txt");
+        let part = Part::create(&path, false).expect("begins");
+        fs::write(&path, "theirs").expect("writes");
+        assert_eq!(part.commit().expect_err("exists").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("reads"), b"theirs");
+    }
+
+    #[test]
+    fn a_device_is_written_to_itself() {
+        let mut part = Part::create(Path::new("/dev/null"), false).expect("opens");
+        part.write_all(b"gone").and_then(|()| part.commit()).expect("writes");
+        let mut full = Part::create(Path::new("/dev/full"), false).expect("opens");
+        assert_eq!(full.write_all(b"a").expect_err("full").kind(), io::ErrorKind::StorageFull);
+    }
+}
