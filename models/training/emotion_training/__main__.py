@@ -114,6 +114,12 @@ def _report(options):
     _say(report(options.run, options.data, options.model, options.card))
 
 
+def _golden(options):
+    from .golden import write
+
+    _say(write(options.model, options.out))
+
+
 def _share(text):
     value = float(text)
     if not 0.01 <= value <= 0.5:
@@ -217,6 +223,10 @@ def parser():
     command(
         _report, "write the model card and its pictures",
         run=run, data=data, model="exported .tflite", card="Markdown file to write",
+    )  # fmt: skip
+    command(
+        _golden, "write the numbers that Python and the daemon must both get from a model",
+        model="exported .tflite", out="JSON to write",
     )  # fmt: skip
     return top
 
