@@ -111,7 +111,8 @@ def _export(options):
 def _report(options):
     from .report import report
 
-    _say(report(options.run, options.data, options.model, options.card))
+    for path in report(options.run, options.data, options.model, options.card):
+        _say(path)
 
 
 def _golden(options):
@@ -221,7 +222,7 @@ def parser():
     made.add_argument("--prior-shift", type=float, help="instead of the recipe's: 0 to 1")
     made.add_argument("--remedy", metavar="WHEN", help="instead of the recipe's: auto, all or off")
     command(
-        _report, "write the model card and its pictures",
+        _report, "write the model card, and a page and slides into the run folder",
         run=run, data=data, model="exported .tflite", card="Markdown file to write",
     )  # fmt: skip
     command(
