@@ -3,6 +3,7 @@
 import io
 
 from pptx import Presentation
+from pptx.enum.text import PP_ALIGN
 from pptx.util import Inches, Pt
 
 _WIDTH, _HEIGHT = 13.333, 7.5  # inches: 16 to 9
@@ -15,6 +16,7 @@ def _slide(deck, title):
     shape.left, shape.top, shape.width, shape.height = map(Inches, (0.6, 0.3, _WIDTH - 1.2, 0.9))
     shape.text_frame.text = title
     shape.text_frame.paragraphs[0].font.size = Pt(34)
+    shape.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
     return slide
 
 
@@ -27,7 +29,7 @@ def _text(slide, text, top, size=18):
 
 def _table(slide, rows, left, top, width):
     shape = slide.shapes.add_table(
-        len(rows), len(rows[0]), Inches(left), Inches(top), Inches(width), Inches(0.4 * len(rows))
+        len(rows), len(rows[0]), Inches(left), Inches(top), Inches(width), Inches(0.55 * len(rows))
     )
     shape.table.columns[0].width = Inches(width * 0.5)
     for column in list(shape.table.columns)[1:]:
@@ -36,7 +38,7 @@ def _table(slide, rows, left, top, width):
         for across, cell in enumerate(row):
             frame = shape.table.cell(down, across).text_frame
             frame.text = cell
-            frame.paragraphs[0].font.size = Pt(14)
+            frame.paragraphs[0].font.size = Pt(18)
 
 
 def _picture(slide, png):
@@ -58,7 +60,7 @@ def write(findings, path):
     _table(slide, findings.size_rows(), 0.6, 2.1, 8.5)
     slide = _slide(deck, "Float against int8")
     _text(slide, findings.judged, 1.2)
-    _table(slide, findings.accuracy_rows(), 0.6, 2.6, 10.5)
+    _table(slide, findings.accuracy_rows(), 0.6, 2.6, 12.1)
     titles = {
         "classes": "Precision, recall and F1", "confusion": "Confusion",
         "reliability": "Calibration", "curves": "Training",
