@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use emotiond::assets;
 use emotiond::classify::Encoder;
-use emotiond::config::Classifier as Config;
+use emotiond::config::Config;
 use emotiond::frame::{Frame, PixelFormat};
 use emotiond::models;
 use emotiond::sidecar::{self, EmotionModel, Kind};
@@ -66,7 +66,7 @@ fn table() -> Table {
 #[test]
 fn the_toolkit_and_the_daemon_get_the_same_numbers() {
     let table = table();
-    let config = Config::default();
+    let config = Config::parse("", "test", &Default::default()).expect("defaults").classifier;
     let path = assets::model(&config.model).expect("the shipped model");
     assert_eq!(
         sha256(&std::fs::read(&path).expect("reads")),
