@@ -3,9 +3,10 @@
 
 mod health;
 mod pipeline_thread;
+mod shown;
+mod switch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,12 +18,13 @@ use signal_hook::iterator::Signals;
 use crate::config::{Config, Delegate};
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
-use crate::settings::{self, Settings};
 use crate::shutdown::Shutdown;
-use crate::{camera, display, models, mqtt, rules};
+use crate::{camera, display, models, mqtt, rules, web};
 
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
+use shown::{Asked, Mirror};
+use switch::Switch;
 
 /// How often signals, threads and commands are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -40,12 +42,10 @@ pub struct Options {
 struct Daemon {
     config: Config,
     shutdown: Shutdown,
-    enabled: Arc<AtomicBool>,
-    camera: Arc<camera::thread::Status>,
-    display: Arc<display::Status>,
-    mqtt: Option<mqtt::Mqtt>,
-    rules: rules::Rules,
-    pipeline: Arc<pipeline_thread::Shared>,
+    switch: Switch,
+    parts: Asked,
+    web: Option<web::Web>,
+    mirror: Mirror,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     commands: Receiver<mqtt::Command>,
 }
@@ -83,11 +83,7 @@ impl Daemon {
             // Fails only while the daemon stops.
             let _ = on_command.send(command);
         })?;
-        let enabled = Arc::new(AtomicBool::new(config.camera.enabled && kept_settings(&config).enabled));
         let (mqtt, mqtt_thread) = client.unzip();
-        if let Some(mqtt) = &mqtt {
-            mqtt.set_enabled(enabled.load(Ordering::Relaxed));
-        }
         let letters = mqtt.clone();
         let post = move |message: rules::Message| {
             if let Some(mqtt) = &letters {
@@ -95,20 +91,24 @@ impl Daemon {
             }
         };
         let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
-        let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
-        threads.push(("rules", rules_thread));
-        let mut daemon = Self {
+        let switch = Switch::new(&config, mqtt.clone());
+        let mirror = Mirror::default();
+        let min_confidence = config.classifier.min_confidence;
+        let shared = pipeline_thread::Shared::new(pipeline.classifier().delegate(), min_confidence);
+        let parts = Asked {
             camera: Arc::default(),
             display: Arc::default(),
-            pipeline: Arc::new(pipeline_thread::Shared::new(pipeline.classifier().delegate())),
-            threads,
-            rules,
-            config,
-            shutdown,
-            enabled,
             mqtt,
-            commands,
+            rules,
+            pipeline: Arc::new(shared),
         };
+        let shown = shown::shown(&config, &parts, &switch, mirror.clone());
+        let classify = shown::classify(&config, Arc::clone(&parts.pipeline));
+        let (web, web_threads) = web::start(&config.web, shown, classify, shutdown.clone())?.unzip();
+        let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
+        threads.push(("rules", rules_thread));
+        threads.extend(web_threads.into_iter().flatten());
+        let mut daemon = Self { switch, parts, web, mirror, threads, config, shutdown, commands };
         daemon.spawn_threads(pipeline, options)?;
         Ok(daemon)
     }
@@ -118,8 +118,8 @@ impl Daemon {
         let views = Latest::default();
         let links = camera::thread::Links {
             frames: frames.clone(),
-            status: Arc::clone(&self.camera),
-            enabled: Arc::clone(&self.enabled),
+            status: Arc::clone(&self.parts.camera),
+            enabled: self.switch.flag(),
             shutdown: self.shutdown.clone(),
         };
         let settings = self.config.camera.clone();
@@ -130,16 +130,22 @@ impl Daemon {
             pipeline,
             frames,
             reporter,
-            camera: Arc::clone(&self.camera),
-            sinks: Sinks { mqtt: self.mqtt.clone(), rules: self.rules.clone(), views: views.clone() },
-            shared: Arc::clone(&self.pipeline),
+            camera: Arc::clone(&self.parts.camera),
+            sinks: Sinks {
+                mqtt: self.parts.mqtt.clone(),
+                rules: self.parts.rules.clone(),
+                web: self.web.clone(),
+                views: views.clone(),
+                mirror: self.mirror.clone(),
+            },
+            shared: Arc::clone(&self.parts.pipeline),
             shutdown: self.shutdown.clone(),
             last: Instant::now(),
         };
         self.spawn("pipeline", move || worker.run())?;
 
         let settings = self.config.display.clone();
-        let (status, shutdown) = (Arc::clone(&self.display), self.shutdown.clone());
+        let (status, shutdown) = (Arc::clone(&self.parts.display), self.shutdown.clone());
         self.spawn("display", move || display::run(settings, views, options.show, status, shutdown))
     }
 
@@ -171,7 +177,7 @@ impl Daemon {
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
             }
-            let ended = self.camera.state() == camera::thread::State::Ended;
+            let ended = self.parts.camera.state() == camera::thread::State::Ended;
             if let Some((name, _)) = self
                 .threads
                 .iter()
@@ -179,7 +185,7 @@ impl Daemon {
             {
                 bail!("thread {name} has ended by itself");
             }
-            if ended && options.exit_at_end && self.pipeline.drained() {
+            if ended && options.exit_at_end && self.parts.pipeline.drained() {
                 return Ok(());
             }
             if health.all_progress(&self.beats(ended), Instant::now()) {
@@ -195,37 +201,32 @@ impl Daemon {
 
     /// The progress of each part; a part that has done its work counts no more.
     fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
+        let Asked { camera, display, mqtt, rules, pipeline } = &self.parts;
         let mut beats = vec![
-            ("pipeline", self.pipeline.beats()),
-            ("display", self.display.heartbeat()),
-            ("rules", self.rules.heartbeat()),
+            ("pipeline", pipeline.beats()),
+            ("display", display.heartbeat()),
+            ("rules", rules.heartbeat()),
         ];
         if !camera_ended {
-            beats.push(("camera", self.camera.beats()));
+            beats.push(("camera", camera.beats()));
         }
-        if let Some(mqtt) = &self.mqtt {
+        if let Some(mqtt) = mqtt {
             beats.push(("mqtt", mqtt.status().heartbeat));
         }
+        beats.extend(self.web.iter().flat_map(web::Web::beats));
         beats
     }
 
     fn tell_stats(&self) {
-        let Some(mqtt) = &self.mqtt else { return };
-        mqtt.stats(&health::stats(&self.camera, &self.display, &mqtt.status(), &self.rules, &self.pipeline));
+        if let Some(mqtt) = &self.parts.mqtt {
+            mqtt.stats(&self.parts.stats(self.parts.pipeline.take_meter()));
+        }
     }
 
     fn obey(&self, command: mqtt::Command) {
         let mqtt::Command::SetEnabled(enabled) = command;
-        let Some(mqtt) = &self.mqtt else { return };
-        if enabled && !self.config.camera.enabled {
-            mqtt.refuse(command, "camera.enabled is false in the configuration file");
-            return;
-        }
-        log::info!("camera switched {} over MQTT", if enabled { "on" } else { "off" });
-        self.enabled.store(enabled, Ordering::Relaxed);
-        mqtt.set_enabled(enabled);
-        if let Err(error) = settings::save(&self.config.device.state_dir, Settings { enabled }) {
-            log::warn!("the camera's switch will be forgotten at restart: {error}");
+        if let (Err(reason), Some(mqtt)) = (self.switch.turn(enabled, "MQTT"), &self.parts.mqtt) {
+            mqtt.refuse(command, reason);
         }
     }
 
@@ -238,13 +239,16 @@ impl Daemon {
                 return;
             }
         };
-        if let Err(error) = self.rules.replace(&new.rules) {
+        if let Err(error) = self.parts.rules.replace(&new.rules) {
             log::error!("configuration not reloaded: {error}");
             return;
         }
         let (smoothing, confidence) = (new.smoothing.clone(), new.classifier.min_confidence);
-        self.pipeline.configure(smoothing.clone(), confidence);
+        self.parts.pipeline.configure(smoothing.clone(), confidence);
         log::set_max_level(new.log.level);
+        if let Some(Err(error)) = self.web.as_ref().map(web::Web::reload_certificate) {
+            log::error!("certificate not reloaded: {error}");
+        }
         let mut expected = self.config.clone();
         expected.smoothing = smoothing;
         expected.classifier.min_confidence = confidence;
@@ -273,14 +277,6 @@ impl Daemon {
             None => result,
         }
     }
-}
-
-/// What was switched off over MQTT stays off; unreadable settings are said and replaced.
-fn kept_settings(config: &Config) -> Settings {
-    settings::load(&config.device.state_dir).unwrap_or_else(|error| {
-        log::warn!("settings are back to their defaults: {error}");
-        Settings::default()
-    })
 }
 
 /// Sections that are understood but whose part this version does not have.

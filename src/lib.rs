@@ -30,8 +30,12 @@ pub mod engine;
 pub mod eval;
 /// A picture in memory and the geometry on it.
 pub mod frame;
+/// The last day in minutes.
+pub mod history;
 /// A slot that holds the newest thing.
 pub mod latest;
+/// Tools for AI assistants.
+pub mod mcp;
 /// From names in the configuration to loaded nets.
 pub mod models;
 /// Publishing over MQTT.
@@ -58,6 +62,8 @@ pub mod smooth;
 pub mod stats;
 /// Faces over time: ids and the primary face.
 pub mod track;
+/// The page and the HTTP API.
+pub mod web;
 /// Files that are whole or absent.
 pub mod whole;
 /// The JSON that leaves the program.

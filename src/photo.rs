@@ -18,9 +18,6 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 /// Most bytes of a photo's file: an uncompressed picture of [`MAX_PIXELS`] with four channels.
 pub const MAX_BYTES: u64 = 4 * MAX_PIXELS + (1 << 20);
 
-/// Most bytes that a decoder may allocate: 16-bit RGBA at [`MAX_PIXELS`], and some for itself.
-const MAX_ALLOC: u64 = 8 * MAX_PIXELS + (64 << 20);
-
 /// Why a photo cannot be used. `name` is the file's.
 #[derive(Debug, thiserror::Error)]
 pub enum PhotoError {
@@ -36,9 +33,9 @@ pub enum PhotoError {
     NotAPicture { name: String },
     #[error(
         "unable to decode {name}: {width}x{height} pixels are beyond the limit of {} megapixels (scale it down)",
-        MAX_PIXELS / 1_000_000
+        max_pixels / 1_000_000
     )]
-    TooLarge { name: String, width: u32, height: u32 },
+    TooLarge { name: String, width: u32, height: u32, max_pixels: u64 },
     #[error("unable to decode {name}: the {format} is cut short (copy it again)")]
     Truncated { name: String, format: &'static str },
     #[error("unable to decode {name}: the {format} is damaged: {reason} (copy it again)")]
@@ -106,6 +103,11 @@ pub fn pixels(bytes: &[u8]) -> u64 {
 /// Decodes a photo, or an animation's first picture, upright as its Exif data say. Transparency is
 /// dropped. `name` is what errors call it.
 pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
+    decode_within(bytes, name, MAX_PIXELS)
+}
+
+/// Like [`decode`], with a limit of its own.
+pub fn decode_within(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoError> {
     let name = name.to_owned();
     if bytes.is_empty() {
         return Err(PhotoError::Empty { name });
@@ -114,12 +116,12 @@ pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
         return Err(PhotoError::NotAPicture { name });
     };
     match format {
-        ImageFormat::Jpeg => decode_jpeg(bytes, name),
-        ImageFormat::Png => decode_other(bytes, name, format, "PNG"),
-        ImageFormat::WebP => decode_other(bytes, name, format, "WebP"),
-        ImageFormat::Bmp => decode_other(bytes, name, format, "BMP"),
-        ImageFormat::Tiff => decode_other(bytes, name, format, "TIFF"),
-        ImageFormat::Gif => decode_other(bytes, name, format, "GIF"),
+        ImageFormat::Jpeg => decode_jpeg(bytes, name, max_pixels),
+        ImageFormat::Png => decode_other(bytes, name, (format, "PNG"), max_pixels),
+        ImageFormat::WebP => decode_other(bytes, name, (format, "WebP"), max_pixels),
+        ImageFormat::Bmp => decode_other(bytes, name, (format, "BMP"), max_pixels),
+        ImageFormat::Tiff => decode_other(bytes, name, (format, "TIFF"), max_pixels),
+        ImageFormat::Gif => decode_other(bytes, name, (format, "GIF"), max_pixels),
         _ => Err(PhotoError::NotAPicture { name }),
     }
 }
@@ -130,14 +132,14 @@ pub fn to_frame(photo: RgbImage, captured: Instant, sequence: u64) -> Frame {
     Frame::new(width, height, PixelFormat::Rgb8, photo.into_raw(), captured, sequence)
 }
 
-fn decode_jpeg(bytes: &[u8], name: String) -> Result<RgbImage, PhotoError> {
+fn decode_jpeg(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, PhotoError> {
     use jpeg::JpegError;
     let format = "JPEG";
-    let photo = match jpeg::decode(bytes, MAX_PIXELS) {
+    let photo = match jpeg::decode(bytes, max_pixels) {
         Ok(photo) => photo,
         Err(JpegError::Truncated) => return Err(PhotoError::Truncated { name, format }),
         Err(JpegError::TooLarge { width, height }) => {
-            return Err(PhotoError::TooLarge { name, width, height });
+            return Err(PhotoError::TooLarge { name, width, height, max_pixels });
         }
         Err(JpegError::Damaged(reason)) => return Err(PhotoError::Damaged { name, format, reason }),
     };
@@ -152,14 +154,15 @@ fn decode_jpeg(bytes: &[u8], name: String) -> Result<RgbImage, PhotoError> {
 fn decode_other(
     bytes: &[u8],
     name: String,
-    format: ImageFormat,
-    label: &'static str,
+    (format, label): (ImageFormat, &'static str),
+    max_pixels: u64,
 ) -> Result<RgbImage, PhotoError> {
     if !is_whole(bytes, format) {
         return Err(PhotoError::Truncated { name, format: label });
     }
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_ALLOC);
+    // 16-bit RGBA, and some for the decoder itself.
+    limits.max_alloc = Some(8 * max_pixels + (64 << 20));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let mut decoder = match reader.into_decoder() {
@@ -167,8 +170,8 @@ fn decode_other(
         Err(error) => return Err(described(error, name, label)),
     };
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PhotoError::TooLarge { name, width, height });
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(PhotoError::TooLarge { name, width, height, max_pixels });
     }
     let orientation = decoder.orientation();
     let decoded = DynamicImage::from_decoder(decoder)

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::emotion;
 
 /// Probability per label, keys in the order of [`emotion::Emotion::ALL`], four decimals.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ToSchema)]
+#[schema(value_type = BTreeMap<String, f64>, example = json!({"happy": 0.93, "neutral": 0.05}))]
 pub struct Scores(pub emotion::Scores);
 
 impl Serialize for Scores {
@@ -17,7 +19,8 @@ impl Serialize for Scores {
 }
 
 /// A face's box in pixels of the source.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = FaceBox)]
 pub struct Box {
     pub x: f64,
     pub y: f64,
@@ -26,7 +29,7 @@ pub struct Box {
 }
 
 /// One face of a photo, a film frame or the live picture.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Face {
     pub id: u64,
     #[serde(rename = "box")]
@@ -57,7 +60,7 @@ impl From<&emotion::Face> for Face {
 }
 
 /// One line of `classify --json`: a photo, or one frame of a film.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Picture {
     pub source: String,
     pub frame: u64,
@@ -68,7 +71,7 @@ pub struct Picture {
 }
 
 /// The retained `state` message: what the device sees now.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct State {
     pub time: String,
     pub emotion: &'static str,
@@ -155,7 +158,7 @@ pub struct RuleCounts {
 }
 
 /// Latency percentiles in milliseconds, from capture to observation, since the last `stats`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Latency {
     pub p50: f64,
     pub p95: f64,
@@ -204,6 +207,105 @@ pub struct Refusal {
     pub payload: String,
     pub reason: String,
     pub time: String,
+}
+
+/// How one part of the daemon is, in a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Part {
+    /// Nothing is to be done about it. What is switched off is well, too.
+    pub well: bool,
+    /// Camera: `starting`, `off`, `streaming`, `lost` or `ended`; broker: `connected`, `away` or `off`;
+    /// display: `shown`, `absent` or `off`; pipeline: `running` or `failing`.
+    pub state: &'static str,
+}
+
+impl Part {
+    pub const fn well(state: &'static str) -> Self {
+        Self { well: true, state }
+    }
+
+    pub const fn unwell(state: &'static str) -> Self {
+        Self { well: false, state }
+    }
+}
+
+/// How every part is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Parts {
+    pub camera: Part,
+    pub broker: Part,
+    pub display: Part,
+    pub pipeline: Part,
+}
+
+/// Why a part is not well, or what it is; empty without a word to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Details {
+    pub camera: String,
+    pub broker: String,
+    pub display: String,
+    pub pipeline: String,
+}
+
+/// The frame that a state is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FrameInfo {
+    /// Number since the camera was opened.
+    pub sequence: u64,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// What HTTP says of the device: the `state` message of now, and how the parts are.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Status {
+    #[serde(flatten)]
+    pub state: State,
+    pub device: String,
+    pub version: &'static str,
+    /// Whether the camera may be read.
+    pub enabled: bool,
+    pub parts: Parts,
+    pub details: Details,
+    /// Null while no picture comes.
+    pub frame: Option<FrameInfo>,
+    /// Frames a second through the pipeline over the last seconds.
+    pub fps: f64,
+    /// From capture to observation.
+    pub latency_ms: Latency,
+}
+
+/// How long each thing was seen, in a minute or in all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Tally {
+    /// By emotion, `uncertain`, `none` (no face) and `off` (no picture); of the primary face.
+    #[schema(value_type = BTreeMap<String, f64>, example = json!({"happy": 41.2, "none": 18.8}))]
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Times that what was seen became something else.
+    pub changes: u32,
+    /// Most faces at once.
+    pub max_faces: usize,
+}
+
+/// One minute of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Minute {
+    /// Its start.
+    pub time: String,
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// The last minutes.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct History {
+    /// Up to when.
+    pub time: String,
+    /// How many minutes were asked for, the running one included.
+    pub span_min: usize,
+    pub total: Tally,
+    /// Those in which the daemon ran, the oldest first.
+    pub minutes: Vec<Minute>,
 }
 
 /// `value` to `decimals` decimals, so that JSON holds 0.93 and not 0.9300000071525574.

@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use crate::cli::Status;
 use crate::config::Config;
-use crate::{assets, models, mqtt, rules};
+use crate::{assets, models, mqtt, rules, web};
 
 /// Loads what `run` would load and says what it is.
 pub fn run(config: &Config) -> anyhow::Result<Status> {
@@ -13,6 +13,7 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     let classifier = models::classifier(&config.classifier).context("classifier.model")?;
     mqtt::check(&config.mqtt)?;
     rules::check(&config.rules)?;
+    web::check(&config.web)?;
     println!("device      {}", config.device.id);
     println!("runtime     {}", runtime.display());
     println!("detector    {}", detector.name());
@@ -24,6 +25,11 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
             println!("broker      {}:{}, topics below {}", broker.host, broker.port, config.mqtt.base_topic)
         }
         None => println!("broker      off"),
+    }
+    match (config.web.listen, &config.web.tls) {
+        (Some(address), Some(_)) => println!("page        https://{address}/"),
+        (Some(address), None) => println!("page        http://{address}/"),
+        (None, _) => println!("page        off"),
     }
     let names: Vec<&str> = config.rules.rules.iter().map(|rule| rule.name.as_str()).collect();
     println!("rules       {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });

@@ -9,9 +9,11 @@ mod eval;
 mod eval_boxes;
 mod eval_text;
 mod inputs;
+mod mcp;
 mod photos;
 mod progress;
 mod run;
+mod tls;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::config::{Config, ConfigError};
 use crate::models::ModelError;
 use crate::mqtt::MqttError;
 use crate::rules::RulesError;
+use crate::web::WebError;
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
@@ -57,6 +60,10 @@ enum Command {
     Crop(crop::CropArgs),
     /// Times the pipeline against its bare inferences
     Bench(bench::BenchArgs),
+    /// Makes a self-signed certificate for the page, so that phones lend it their camera
+    Tls(tls::TlsArgs),
+    /// Lets an AI assistant ask what the device sees (Model Context Protocol on standard input and output)
+    Mcp(mcp::McpArgs),
 }
 
 /// How the program ends.
@@ -85,6 +92,7 @@ impl Status {
                 || cause.is::<ModelError>()
                 || cause.is::<MqttError>()
                 || cause.is::<RulesError>()
+                || cause.is::<WebError>()
         });
         match error {
             _ if misconfigured => Self::Misconfigured,
@@ -99,9 +107,17 @@ impl Status {
 #[error("{0}")]
 struct UsageError(String);
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line; a cause that is told already is not told again.
 pub fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").replace('\n', " ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
 }
 
 /// Runs the subcommand.
@@ -126,6 +142,8 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
+        Command::Tls(tls) => tls::run(&tls, &config),
+        Command::Mcp(mcp) => mcp::run(&mcp, &config),
     }
 }
 

@@ -1,6 +1,5 @@
 //! From what is written to what is meant: ranges, choices, and rules over several keys.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,7 +108,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         classifier: classifier(raw.classifier, places)?,
         smoothing: smoothing(raw.smoothing, places)?,
         display: display(raw.display, places)?,
-        web: web(raw.web, places)?,
+        web: web::web(raw.web, places)?,
         people: people(raw.people, places)?,
         rules: rules::rules(raw.rules, places, &mqtt)?,
         log: log(raw.log, places)?,
@@ -351,40 +350,6 @@ fn broker(url: &str) -> Result<Option<Broker>, String> {
         None => 1883,
     };
     if host_is_plain { Ok(Some(Broker { host: host.to_owned(), port, tls })) } else { Err(bad()) }
-}
-
-fn web(raw: raw::RawWeb, places: &Places<'_>) -> Result<Web, ConfigError> {
-    let span = raw.listen.as_ref().map_or(OVERRIDDEN, Spanned::span);
-    let default = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let listen = places.value("web.listen", raw.listen, default, |text| {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse()
-            .map(Some)
-            .map_err(|_| format!("{text:?} is no address (127.0.0.1:8080, [::1]:8080 or empty for none)"))
-    })?;
-    let token_file = places.path(raw.token_file);
-    if let Some(address) =
-        listen.filter(|address: &SocketAddr| !address.ip().is_loopback() && token_file.is_none())
-    {
-        return Err(places.error(
-            span,
-            "web.listen",
-            format!("{address} can be reached from other machines: set web.token_file to a file that holds a token"),
-        ));
-    }
-    let tls = match (places.path(raw.tls_cert), places.path(raw.tls_key)) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => None,
-        _ => return Err(places.error(span, "web.tls_cert", "web.tls_cert and web.tls_key go together")),
-    };
-    Ok(Web {
-        listen,
-        token_file,
-        allowed_hosts: raw.allowed_hosts.map(Spanned::into_inner).unwrap_or_default(),
-        tls,
-    })
 }
 
 fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigError> {

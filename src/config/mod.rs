@@ -4,6 +4,7 @@
 mod check;
 mod raw;
 mod rules;
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -214,9 +215,22 @@ pub struct Web {
     /// `None`: off.
     pub listen: Option<SocketAddr>,
     pub token_file: Option<PathBuf>,
+    /// Names by which browsers may reach it, beside addresses, `localhost` and the host's own name.
     pub allowed_hosts: Vec<String>,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
     /// PEM certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Most live pictures a second.
+    pub live_fps: u32,
+    /// Most live pictures, and most streams of events, at once.
+    pub max_viewers: usize,
+    /// Most photos that are received, waiting or worked on at once.
+    pub max_uploads: usize,
+    /// Most bytes of a request's body.
+    pub max_body: usize,
+    /// Most pixels of an uploaded photo.
+    pub max_pixels: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -77,8 +77,14 @@ section!(RawWeb {
     listen: String,
     token_file: String,
     allowed_hosts: Vec<String>,
+    cors_origins: Vec<String>,
     tls_cert: String,
     tls_key: String,
+    live_fps: i64,
+    max_viewers: i64,
+    max_uploads: i64,
+    max_body_mb: i64,
+    max_megapixels: i64,
 });
 section!(RawPeople { enabled: bool, threshold: f64 });
 section!(RawRules { rule: Vec<Spanned<RawRule>> });

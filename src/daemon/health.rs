@@ -53,17 +53,18 @@ pub fn feed_watchdog() {
     }
 }
 
-/// The `stats` message.
+/// The `stats` message; rate and latency are the caller's.
 pub fn stats(
     camera: &camera::thread::Status,
     display: &display::Status,
-    mqtt: &mqtt::Status,
+    mqtt: Option<&mqtt::Mqtt>,
     rules: &rules::Rules,
     pipeline: &pipeline_thread::Shared,
+    (fps, latency_ms): (f64, wire::Latency),
 ) -> wire::Stats {
     static STARTED: OnceLock<Instant> = OnceLock::new();
     let camera = camera.report();
-    let (fps, latency_ms) = pipeline.take_meter();
+    let mqtt = mqtt.map(mqtt::Mqtt::status).unwrap_or_default();
     wire::Stats {
         time: clock::rfc3339(Timestamp::now()),
         uptime_s: wire::rounded(STARTED.get_or_init(Instant::now).elapsed().as_secs_f32(), 1),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::shown::Mirror;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Smoothing;
 use crate::display::{BrokerMark, CameraMark, View};
@@ -19,7 +20,8 @@ use crate::report::{Moment, Report, Reporter};
 use crate::rules::Rules;
 use crate::shutdown::Shutdown;
 use crate::stats::Meter;
-use crate::wire::Latency;
+use crate::web::Web;
+use crate::wire::{self, Latency};
 
 /// How long a frame is waited for before the camera's state is looked at.
 const WAIT: Duration = Duration::from_millis(100);
@@ -28,6 +30,8 @@ const WAIT: Duration = Duration::from_millis(100);
 pub struct Shared {
     beats: AtomicU64,
     errors: AtomicU64,
+    /// The newest frame could not be analysed.
+    failing: AtomicBool,
     /// The replay is over and its last frame has been told of.
     drained: AtomicBool,
     frames_dropped: AtomicU64,
@@ -35,18 +39,21 @@ pub struct Shared {
     delegate: String,
     /// Settings to take over before the next frame.
     settings: Mutex<Option<(Smoothing, f32)>>,
+    min_confidence: Mutex<f32>,
 }
 
 impl Shared {
-    pub fn new(delegate: &str) -> Self {
+    pub fn new(delegate: &str, min_confidence: f32) -> Self {
         Self {
             beats: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             frames_dropped: AtomicU64::new(0),
             meter: Mutex::new(Meter::new(Instant::now())),
             delegate: delegate.to_owned(),
             settings: Mutex::new(None),
+            min_confidence: Mutex::new(min_confidence),
         }
     }
 
@@ -56,6 +63,16 @@ impl Shared {
 
     pub fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// The nets fail, so that nothing is seen though pictures come.
+    pub fn failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Probability below which a face is `uncertain`, as configured last.
+    pub fn min_confidence(&self) -> f32 {
+        *lock(&self.min_confidence)
     }
 
     pub fn frames_dropped(&self) -> u64 {
@@ -77,6 +94,7 @@ impl Shared {
 
     /// Smoothing and least confidence from the next frame on.
     pub fn configure(&self, smoothing: Smoothing, min_confidence: f32) {
+        *lock(&self.min_confidence) = min_confidence;
         *lock(&self.settings) = Some((smoothing, min_confidence));
     }
 }
@@ -88,8 +106,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Where observations go.
 pub struct Sinks {
     pub mqtt: Option<Mqtt>,
+    pub web: Option<Web>,
     pub rules: Rules,
     pub views: Latest<View>,
+    pub mirror: Mirror,
 }
 
 pub struct PipelineThread {
@@ -125,13 +145,18 @@ impl PipelineThread {
                     let now = self.moment();
                     let report = self.reporter.nothing(now);
                     self.tell(report, None, now);
+                    if let Some(web) = &self.sinks.web {
+                        web.feed.nothing(self.reporter.state(None, now));
+                    }
                     self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
                 }
                 None => {}
             }
             self.tell_camera(camera);
             self.shared.frames_dropped.store(self.frames.dropped(), Ordering::Relaxed);
-            self.sinks.views.put(self.view(seen.as_ref(), camera));
+            let view = self.view(seen.as_ref(), camera);
+            self.sinks.mirror.set(view);
+            self.sinks.views.put(view);
         }
     }
 
@@ -145,9 +170,14 @@ impl PipelineThread {
                 self.last = frame.captured;
                 let report = self.reporter.observe(&observation, moment);
                 self.tell(report, Some(&observation), moment);
+                self.shared.failing.store(false, Ordering::Relaxed);
+                if let Some(web) = &self.sinks.web {
+                    web.feed.observe(frame, self.reporter.state(Some(&observation), moment), latency);
+                }
                 Some(observation)
             }
             Err(error) => {
+                self.shared.failing.store(true, Ordering::Relaxed);
                 if self.shared.errors.fetch_add(1, Ordering::Relaxed) == 0 {
                     log::error!("{error}; further errors of the models are only counted");
                 }
@@ -158,11 +188,19 @@ impl PipelineThread {
 
     fn tell(&self, report: Report, seen: Option<&Observation>, now: Moment) {
         self.sinks.rules.observe(seen, now.instant, || self.reporter.state(seen, now));
-        let Some(mqtt) = &self.sinks.mqtt else { return };
-        if let Some(state) = &report.state {
+        if let (Some(mqtt), Some(state)) = (&self.sinks.mqtt, &report.state) {
             mqtt.set_state(state);
         }
-        report.events.iter().for_each(|event| mqtt.event(event));
+        report.events.iter().for_each(|event| self.tell_event(event));
+    }
+
+    fn tell_event(&self, event: &wire::Event) {
+        if let Some(mqtt) = &self.sinks.mqtt {
+            mqtt.event(event);
+        }
+        if let Some(web) = &self.sinks.web {
+            web.feed.event(event.clone());
+        }
     }
 
     /// The first word on the camera waits until it is known.
@@ -174,10 +212,10 @@ impl PipelineThread {
         let event = self.reporter.camera(online, self.moment());
         if let Some(mqtt) = &self.sinks.mqtt {
             mqtt.set_camera(online);
-            // Switching off is no loss, and the end of a replay is none either.
-            if let Some(event) = event.filter(|_| online || camera == CameraState::Lost) {
-                mqtt.event(&event);
-            }
+        }
+        // Switching off is no loss, and the end of a replay is none either.
+        if let Some(event) = event.filter(|_| online || camera == CameraState::Lost) {
+            self.tell_event(&event);
         }
     }
 

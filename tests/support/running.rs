@@ -41,6 +41,7 @@ impl Setup {
             .set("device.id", "test")
             .set("device.state_dir", &state)
             .set("display.driver", "none")
+            .set("web.listen", "")
     }
 
     pub fn on(source: &str, broker: &Mosquitto) -> Self {

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The page in a real browser, and the API against its own OpenAPI document. Both drive the program given,
+# by default the debug build.
+#
+#   scripts/browser-tests.sh [PROGRAM]     SCREENSHOTS=DIR keeps a picture of every view
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
+program=${1:-${CARGO_TARGET_DIR:-$root/target}/debug/emotiond}
+[ -x "$program" ] || { echo "$program is missing: run cargo build" >&2; exit 1; }
+
+# A changed lock file makes another folder.
+hash=$(cat "$root/tests/browser/package-lock.json" "$root/tests/browser/requirements.txt" | sha256sum | cut -c1-12)
+tools=$cache/browser-$hash
+if ! [ -f "$tools/ready" ]; then
+    rm -rf "$tools"
+    mkdir -p "$tools"
+    cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$tools"
+    (cd "$tools" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+    python3 -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/browser/requirements.txt"
+    touch "$tools/ready"
+fi
+
+EMOTIOND=$program BROWSER_MODULES=$tools node --test --test-timeout=120000 "$root/tests/browser/page.test.mjs"
+PATH=$tools/venv/bin:$PATH python3 "$root/tests/browser/api.py" "$program"

@@ -1,0 +1,129 @@
+//! What the page and the HTTP API are handed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::switch::Switch;
+use super::{health, pipeline_thread};
+use crate::camera::thread::State as CameraState;
+use crate::config::{Config, DisplayDriver};
+use crate::display::View;
+use crate::emotion::Face;
+use crate::frame::Frame;
+use crate::pipeline::Pipeline;
+use crate::web::photos::Classify;
+use crate::wire::{self, Details, Latency, Part, Parts};
+use crate::{camera, display, models, mqtt, rules, web};
+
+/// The parts that are asked how they are.
+#[derive(Clone)]
+pub struct Asked {
+    pub camera: Arc<camera::thread::Status>,
+    pub display: Arc<display::Status>,
+    pub mqtt: Option<mqtt::Mqtt>,
+    pub rules: rules::Rules,
+    pub pipeline: Arc<pipeline_thread::Shared>,
+}
+
+impl Asked {
+    /// The `stats` message with the rate and latency that are given.
+    pub fn stats(&self, rate: (f64, Latency)) -> wire::Stats {
+        let Self { camera, display, mqtt, rules, pipeline } = self;
+        health::stats(camera, display, mqtt.as_ref(), rules, pipeline, rate)
+    }
+}
+
+/// The newest view, and its picture once somebody has asked for it.
+#[derive(Default)]
+pub struct Shown {
+    view: View,
+    png: Option<(View, Vec<u8>)>,
+}
+
+/// Clones share it.
+#[derive(Clone, Default)]
+pub struct Mirror(Arc<Mutex<Shown>>);
+
+impl Mirror {
+    pub fn set(&self, view: View) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).view = view;
+    }
+
+    fn png(&self, size: crate::config::DisplaySize) -> Vec<u8> {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = shown.view;
+        match &shown.png {
+            Some((drawn, png)) if *drawn == view => png.clone(),
+            _ => shown.png.insert((view, view.png(size))).1.clone(),
+        }
+    }
+}
+
+/// Everything that the page shows and does.
+pub fn shown(config: &Config, asked: &Asked, switch: &Switch, mirror: Mirror) -> web::Shown {
+    let (driver, size) = (config.display.driver, config.display.size);
+    let (of_parts, of_stats) = (asked.clone(), asked.clone());
+    let (is_on, turned) = (switch.clone(), switch.clone());
+    web::Shown {
+        device: config.device.id.clone(),
+        parts: Box::new(move || parts(&of_parts, driver)),
+        stats: Box::new(move || of_stats.stats(Default::default())),
+        display: Box::new(move || mirror.png(size)),
+        enabled: Box::new(move || is_on.enabled()),
+        switch: Box::new(move |enabled| turned.turn(enabled, "HTTP").map_err(str::to_owned)),
+    }
+}
+
+fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
+    let camera = asked.camera.report();
+    let broker = asked.mqtt.as_ref().map(mqtt::Mqtt::status);
+    let panel = asked.display.panel();
+    let parts = Parts {
+        camera: match camera.state {
+            CameraState::Starting => Part::well("starting"),
+            CameraState::Off => Part::well("off"),
+            CameraState::Streaming => Part::well("streaming"),
+            CameraState::Lost => Part::unwell("lost"),
+            CameraState::Ended => Part::well("ended"),
+        },
+        broker: match &broker {
+            None => Part::well("off"),
+            Some(status) if status.connected => Part::well("connected"),
+            Some(_) => Part::unwell("away"),
+        },
+        display: match (driver, &panel) {
+            (_, Some(_)) => Part::well("shown"),
+            (DisplayDriver::Ssd1306, None) => Part::unwell("absent"),
+            (DisplayDriver::Auto, None) => Part::well("absent"),
+            (DisplayDriver::Preview | DisplayDriver::None, None) => Part::well("off"),
+        },
+        pipeline: if asked.pipeline.failing() { Part::unwell("failing") } else { Part::well("running") },
+    };
+    let details = Details {
+        camera: match camera.state {
+            CameraState::Lost => camera.error.unwrap_or_default(),
+            _ => camera.description,
+        },
+        broker: broker.and_then(|status| status.last_error).unwrap_or_default(),
+        display: panel.or_else(|| asked.display.last_error()).unwrap_or_default(),
+        pipeline: asked.pipeline.delegate().to_owned(),
+    };
+    (parts, details)
+}
+
+/// Nets for uploads, loaded with the first one: who uploads nothing needs no memory for them. The
+/// least confidence is the running pipeline's.
+pub fn classify(config: &Config, pipeline: Arc<pipeline_thread::Shared>) -> Classify {
+    let config = config.clone();
+    let mut nets: Option<Pipeline> = None;
+    Box::new(move |frame: &Frame| -> Result<Vec<Face>, String> {
+        // Taken out, so that nets which panicked are not used again.
+        let mut loaded = match nets.take() {
+            Some(loaded) => loaded,
+            None => models::pipeline(&config).map_err(|error| error.to_string())?,
+        };
+        loaded.configure(&config.smoothing, pipeline.min_confidence());
+        let faces = loaded.still(frame).map_err(|error| error.to_string());
+        nets = Some(loaded);
+        faces
+    })
+}

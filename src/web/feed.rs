@@ -1,0 +1,137 @@
+//! What the pipeline says, kept for those who ask over HTTP.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use super::live::Live;
+use super::metrics::Histogram;
+use super::timeline::{Stretch, Timeline};
+use crate::frame::Frame;
+use crate::history::{self, History};
+use crate::stats::Meter;
+use crate::wire;
+
+/// Over how long rate and latency are measured.
+const METERED: Duration = Duration::from_secs(2);
+
+/// Events that a slow stream may lag behind before it misses some.
+const EVENTS: usize = 64;
+
+pub struct Feed {
+    pub live: Live,
+    events: broadcast::Sender<Arc<wire::Event>>,
+    seen: Mutex<Seen>,
+}
+
+/// The newest of everything.
+struct Seen {
+    state: Option<wire::State>,
+    frame: Option<wire::FrameInfo>,
+    timeline: Timeline,
+    history: History,
+    meter: Meter,
+    metered: Instant,
+    rate: (f64, wire::Latency),
+    latencies: Histogram,
+}
+
+/// What is seen now.
+#[derive(Clone, Debug, Default)]
+pub struct Now {
+    /// `None` until the pipeline has said its first word.
+    pub state: Option<wire::State>,
+    pub frame: Option<wire::FrameInfo>,
+    pub fps: f64,
+    pub latency: wire::Latency,
+}
+
+impl Feed {
+    pub fn new(live: Live) -> Self {
+        let now = Instant::now();
+        let seen = Seen {
+            state: None,
+            frame: None,
+            timeline: Timeline::default(),
+            history: History::default(),
+            meter: Meter::new(now),
+            metered: now,
+            rate: Default::default(),
+            latencies: Histogram::default(),
+        };
+        Self { live, events: broadcast::Sender::new(EVENTS), seen: Mutex::new(seen) }
+    }
+
+    /// A frame and what was seen in it, `latency` after it was taken.
+    pub fn observe(&self, frame: &Frame, state: wire::State, latency: Duration) {
+        let now = Instant::now();
+        {
+            let mut seen = self.seen();
+            seen.meter.add(latency);
+            if now.duration_since(seen.metered) >= METERED {
+                seen.metered = now;
+                seen.rate = seen.meter.take(now);
+            }
+            seen.latencies.add(latency);
+            let wall = Timestamp::now();
+            seen.timeline.add(state.emotion, state.confidence, wall);
+            seen.history.add(state.emotion, state.faces, now, wall);
+            seen.state = Some(state);
+            seen.frame =
+                Some(wire::FrameInfo { sequence: frame.sequence, width: frame.width, height: frame.height });
+        }
+        self.live.offer(frame, now);
+    }
+
+    /// No picture comes.
+    pub fn nothing(&self, state: wire::State) {
+        {
+            let mut seen = self.seen();
+            let wall = Timestamp::now();
+            seen.timeline.add("off", 0.0, wall);
+            seen.history.add(history::OFF, 0, Instant::now(), wall);
+            seen.state = Some(state);
+            if seen.frame.take().is_some() {
+                let now = Instant::now();
+                seen.meter = Meter::new(now);
+                seen.metered = now;
+                seen.rate = Default::default();
+            }
+        }
+        self.live.close();
+    }
+
+    pub fn event(&self, event: wire::Event) {
+        // Fails when nobody listens.
+        let _ = self.events.send(Arc::new(event));
+    }
+
+    pub fn events(&self) -> broadcast::Receiver<Arc<wire::Event>> {
+        self.events.subscribe()
+    }
+
+    pub fn now(&self) -> Now {
+        let seen = self.seen();
+        let (fps, latency) = seen.rate;
+        Now { state: seen.state.clone(), frame: seen.frame, fps, latency }
+    }
+
+    pub fn timeline(&self) -> Vec<Stretch> {
+        self.seen().timeline.stretches()
+    }
+
+    pub fn history(&self, minutes: usize) -> wire::History {
+        self.seen().history.summary(minutes, Timestamp::now())
+    }
+
+    pub fn latencies(&self) -> Histogram {
+        self.seen().latencies.clone()
+    }
+
+    /// Each field is whole at any time: a panicked holder leaves at worst one of them older.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,202 @@
+//! `/metrics` in Prometheus' text format 0.0.4. The values are counted elsewhere, so that writing
+//! them down is all there is to do.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::emotion::Emotion;
+use crate::wire;
+
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper bounds of the latency's buckets in seconds: from what a fast PC to what a slow board takes.
+const BOUNDS: [f64; 11] = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0];
+
+/// Latencies since start.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// One a bound, and one for what is beyond the last.
+    counts: [u64; BOUNDS.len() + 1],
+    sum_s: f64,
+}
+
+impl Histogram {
+    pub fn add(&mut self, latency: Duration) {
+        let seconds = latency.as_secs_f64();
+        let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        self.counts[bucket] += 1;
+        self.sum_s += seconds;
+    }
+}
+
+/// Requests by path and status.
+#[derive(Debug, Default)]
+pub struct Requests(Mutex<BTreeMap<(String, u16), u64>>);
+
+impl Requests {
+    /// `path` is a route, of which there are few, and not what a client wrote.
+    pub fn count(&self, path: &str, status: u16) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((path.to_owned(), status)).or_default() += 1;
+    }
+
+    fn all(&self) -> BTreeMap<(String, u16), u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What is written down.
+pub struct Figures<'a> {
+    pub status: &'a wire::Status,
+    pub stats: &'a wire::Stats,
+    pub latencies: &'a Histogram,
+    pub requests: &'a Requests,
+    pub live_viewers: usize,
+    pub live_pictures: u64,
+}
+
+/// The whole answer.
+pub fn text(figures: &Figures<'_>) -> String {
+    let Figures { status, stats, .. } = figures;
+    let mut out = Text::default();
+    out.family("emotiond_build_info", "gauge", "Version and device; always 1.");
+    out.labelled("emotiond_build_info", &[("device", &status.device), ("version", status.version)], 1.0);
+    out.gauge("emotiond_uptime_seconds", "Time since start.", stats.uptime_s);
+
+    out.counter("emotiond_frames_total", "Frames that the camera delivered.", stats.frames);
+    out.counter(
+        "emotiond_frames_dropped_total",
+        "Frames replaced by a newer one before the pipeline took them.",
+        stats.frames_dropped,
+    );
+    out.counter(
+        "emotiond_frames_damaged_total",
+        "Frames that were cut short or could not be decoded.",
+        stats.frames_damaged,
+    );
+    out.counter(
+        "emotiond_camera_reopened_total",
+        "Times the camera was opened again.",
+        stats.camera_reopened,
+    );
+    out.histogram(
+        "emotiond_frame_latency_seconds",
+        "From capture to observation; the count is that of frames analysed.",
+        figures.latencies,
+    );
+
+    out.gauge("emotiond_faces", "Faces followed now.", status.state.faces as f64);
+    out.family("emotiond_emotion", "gauge", "1 for what the primary face shows now, else 0.");
+    for name in Emotion::ALL.iter().map(|emotion| emotion.name()).chain(["uncertain", "none"]) {
+        let shown = f64::from(u8::from(status.state.emotion == name));
+        out.labelled("emotiond_emotion", &[("emotion", name)], shown);
+    }
+    out.gauge("emotiond_emotion_confidence", "Smoothed probability, 0 to 1.", status.state.confidence);
+
+    out.gauge("emotiond_enabled", "Whether the camera may be read.", f64::from(u8::from(status.enabled)));
+    out.family("emotiond_part_up", "gauge", "Whether a part is well.");
+    let parts = &status.parts;
+    let parts = [
+        ("broker", &parts.broker),
+        ("camera", &parts.camera),
+        ("display", &parts.display),
+        ("pipeline", &parts.pipeline),
+    ];
+    for (name, part) in parts {
+        out.labelled("emotiond_part_up", &[("part", name)], f64::from(u8::from(part.well)));
+    }
+    out.family("emotiond_errors_total", "counter", "Errors by part.");
+    for (part, errors) in &stats.errors {
+        out.labelled("emotiond_errors_total", &[("part", part)], *errors as f64);
+    }
+    out.counter(
+        "emotiond_events_dropped_total",
+        "Events lost because the broker was away for too long.",
+        stats.events_dropped,
+    );
+
+    out.rules(&stats.rules);
+
+    out.gauge("emotiond_live_viewers", "Live views open now.", figures.live_viewers as f64);
+    out.counter("emotiond_live_pictures_total", "Pictures encoded for live views.", figures.live_pictures);
+    out.family("emotiond_http_requests_total", "counter", "Requests answered, by route and status.");
+    for ((path, code), count) in figures.requests.all() {
+        let labels = [("path", path.as_str()), ("status", &code.to_string())];
+        out.labelled("emotiond_http_requests_total", &labels, count as f64);
+    }
+    out.gauge("process_resident_memory_bytes", "Resident memory.", stats.memory_bytes as f64);
+    out.0
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn labelled(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> =
+            labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escape(text))).collect();
+        let _ = writeln!(self.0, "{name}{{{}}} {value}", labels.join(","));
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "gauge", help);
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, "counter", help);
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn rules(&mut self, rules: &BTreeMap<String, wire::RuleCounts>) {
+        let name = "emotiond_rule_fired_total";
+        self.family(name, "counter", "Times that a rule fired, its ends included where they are told.");
+        for (rule, counts) in rules {
+            self.labelled(name, &[("rule", rule)], counts.fired as f64);
+        }
+        let name = "emotiond_rule_actions_total";
+        self.family(name, "counter", "What became of the actions of rules.");
+        for (rule, counts) in rules {
+            let results = [("done", counts.done), ("failed", counts.failed), ("dropped", counts.dropped)];
+            for (result, count) in results {
+                self.labelled(name, &[("rule", rule), ("result", result)], count as f64);
+            }
+        }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.family(name, "histogram", help);
+        let mut below = 0;
+        let bounds = BOUNDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(histogram.counts) {
+            below += count;
+            let _ = writeln!(self.0, "{name}_bucket{{le=\"{bound}\"}} {below}");
+        }
+        let _ = writeln!(self.0, "{name}_sum {}\n{name}_count {below}", histogram.sum_s);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_count_all_below_their_bound() {
+        let mut histogram = Histogram::default();
+        for ms in [5, 6, 2000] {
+            histogram.add(Duration::from_millis(ms));
+        }
+        let mut text = Text::default();
+        text.histogram("x", "h", &histogram);
+        assert!(text.0.contains("x_bucket{le=\"0.005\"} 1\n"), "{}", text.0);
+        assert!(text.0.contains("x_bucket{le=\"1\"} 2\n"), "{}", text.0);
+        assert!(text.0.contains("x_bucket{le=\"+Inf\"} 3\nx_sum 2.011\nx_count 3\n"), "{}", text.0);
+    }
+}

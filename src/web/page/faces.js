@@ -1,0 +1,162 @@
+// What emotions look like: figures, bars, and boxes on a picture.
+
+export const EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt"];
+
+// As src/overlay has them: black text is read on each.
+const COLORS = {
+  angry: "#ff7668", disgust: "#96d048", fear: "#cc96ff", happy: "#ffd842", sad: "#69afff",
+  surprise: "#ffa028", neutral: "#e2e6ec", contempt: "#3ad4be",
+};
+const OTHER = "#a8aeb6";
+
+// Brows, eyes and mouth in a square of 64.
+const FIGURES = {
+  happy: ["M18 21q5-4 10 0M36 21q5-4 10 0", 3.2, "M18 37q14 17 28 0"],
+  sad: ["M17 24q6-1 11-5M36 19q5 4 11 5", 3.2, "M20 48q12-12 24 0"],
+  angry: ["M17 18l12 6M47 18l-12 6", 3.2, "M20 46q12-8 24 0"],
+  fear: ["M17 21q6-5 11-4M36 17q5-1 11 4", 4.4, "M19 46q4-6 8 0t8 0 8 0"],
+  surprise: ["M17 17q6-6 11-2M36 15q5-4 11 2", 4.4, "M32 39a6 7 0 1 0 .1 0"],
+  disgust: ["M17 22l11 2M47 18l-11 5", 2.6, "M19 45q6-7 12-3t14-3"],
+  contempt: ["M17 22h11M36 20q6-4 11-1", 3.2, "M20 44q14 3 24-6"],
+  neutral: ["M18 20h10M36 20h10", 3.2, "M21 44h22"],
+  uncertain: ["M18 20h10M36 17h10", 3.2, "M21 45q5-4 11 0t11-3"],
+  none: ["", 0, ""],
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export function html(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export const title = (name) => ({ none: "No face", uncertain: "Uncertain", off: "No picture" })[name] ?? name[0].toUpperCase() + name.slice(1);
+export const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** A drawn face, so that an emotion is told by its shape, too. */
+export function figure(emotion) {
+  const [brows, eye, mouth] = FIGURES[emotion] ?? FIGURES.none;
+  const ink = "#14181f";
+  const line = { fill: "none", stroke: ink, "stroke-width": 3.4, "stroke-linecap": "round", "stroke-linejoin": "round" };
+  const drawn = svg("svg", { viewBox: "0 0 64 64" });
+  if (!mouth) {
+    drawn.append(svg("circle", { cx: 32, cy: 32, r: 28, fill: "none", stroke: OTHER, "stroke-width": 3, "stroke-dasharray": "7 7" }));
+    return drawn;
+  }
+  drawn.append(
+    svg("circle", { cx: 32, cy: 32, r: 29, fill: COLORS[emotion] ?? OTHER, stroke: ink, "stroke-opacity": 0.25 }),
+    svg("path", { d: brows, ...line, "stroke-width": 3 }),
+    svg("circle", { cx: 23, cy: 29, r: eye, fill: ink }),
+    svg("circle", { cx: 41, cy: 29, r: eye, fill: ink }),
+    svg("path", { d: mouth, ...line }),
+  );
+  return drawn;
+}
+
+/** Bars that are made once and then set: `set(scores)`. */
+export function scoreBars() {
+  const list = html("ul", { class: "scores" });
+  let rows = new Map();
+  const build = (names) => {
+    list.replaceChildren();
+    rows = new Map(names.map((name) => {
+      const bar = html("i"), value = html("b");
+      bar.style.setProperty("--c", `var(--${name})`);
+      const row = html("li", {}, html("span", {}, title(name)), html("span", { class: "track", "aria-hidden": "true" }, bar), value);
+      list.append(row);
+      return [name, { bar, value, row }];
+    }));
+  };
+  return {
+    element: list,
+    set(scores) {
+      const known = EMOTIONS.filter((name) => name in scores);
+      const names = known.length ? known : EMOTIONS;
+      if (names.join() !== [...rows.keys()].join()) build(names);
+      const top = known.reduce((best, name) => (best && scores[best] >= scores[name] ? best : name), null);
+      for (const [name, { bar, value, row }] of rows) {
+        const score = scores[name];
+        bar.style.width = `${100 * (score ?? 0)}%`;
+        value.textContent = score === undefined ? "–" : percent(score);
+        row.classList.toggle("top", name === top);
+      }
+    },
+  };
+}
+
+/** One entry of a list of faces. */
+export function faceEntry(face, number) {
+  const bars = scoreBars();
+  bars.set(face.scores);
+  const drawn = html("div", { class: "face", "aria-hidden": "true" }, figure(face.emotion));
+  const head = html("div", { class: "headline" }, drawn, html("div", {},
+    html("p", { class: "name" }, title(face.emotion)),
+    html("p", { class: "sub" }, `face ${number}, ${percent(face.confidence)} sure`)));
+  return html("li", {}, head, bars.element);
+}
+
+/** In words, for those who do not see the picture. */
+export function describe(faces) {
+  if (faces.length === 0) return "no face";
+  const names = faces.map((face) => title(face.emotion).toLowerCase());
+  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ${names.join(", ")}`;
+}
+
+/**
+ * Draws a picture and its faces on a canvas that fits its box on the page.
+ * `source` has the size `width` × `height`, in which the boxes are given, too.
+ */
+export function draw(canvas, source, width, height, faces, { mirrored = false, most = 2000 } = {}) {
+  const box = canvas.parentElement.getBoundingClientRect();
+  const room = Math.max(200, box.width);
+  const tall = canvas.closest(".stage") ? box.height || room : Math.max(240, innerHeight * 0.72);
+  const shown = Math.min(room / width, tall / height);
+  const scale = Math.min(shown * (devicePixelRatio || 1), most / Math.max(width, height));
+  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+  canvas.style.width = `${width * shown}px`;
+  canvas.style.height = `${height * shown}px`;
+  const ink = canvas.getContext("2d");
+  ink.save();
+  if (mirrored) { ink.translate(w, 0); ink.scale(-1, 1); }
+  ink.drawImage(source, 0, 0, w, h);
+  ink.restore();
+  const unit = w / (width * shown);
+  for (const face of [...faces].reverse()) drawFace(ink, face, scale, unit, mirrored ? width : null);
+}
+
+function drawFace(ink, face, scale, unit, mirrorWidth) {
+  const color = COLORS[face.emotion] ?? OTHER;
+  const w = face.box.width * scale, h = face.box.height * scale, y = face.box.y * scale;
+  const x = (mirrorWidth === null ? face.box.x : mirrorWidth - face.box.x - face.box.width) * scale;
+  for (const [width, style] of [[6, "#000a"], [3, color]]) {
+    ink.lineWidth = width * unit;
+    ink.strokeStyle = style;
+    ink.beginPath();
+    ink.roundRect(x, y, w, h, 8 * unit);
+    ink.stroke();
+  }
+  const size = Math.max(12, Math.min(20, w / unit / 7)) * unit;
+  ink.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
+  ink.textBaseline = "middle";
+  const sure = face.emotion === "uncertain" ? "" : ` ${percent(face.confidence)}`;
+  const text = `${title(face.emotion)}${sure}`;
+  const [tw, th] = [ink.measureText(text).width + size * 0.9, size * 1.5];
+  const tx = Math.max(0, Math.min(x, ink.canvas.width - tw));
+  const ty = y - th - 3 * unit >= 0 ? y - th - 3 * unit : Math.min(y + h + 3 * unit, ink.canvas.height - th);
+  ink.fillStyle = color;
+  ink.beginPath();
+  ink.roundRect(tx, ty, tw, th, 6 * unit);
+  ink.fill();
+  ink.fillStyle = "#10131a";
+  ink.fillText(text, tx + size * 0.45, ty + th / 2);
+}

@@ -1,0 +1,349 @@
+// The live view.
+
+import { call, notice } from "./app.js";
+import { describe, draw, figure, html, percent, scoreBars, svg, title, EMOTIONS } from "./faces.js";
+
+const byId = (id) => document.getElementById(id);
+const bars = scoreBars();
+byId("now-scores").append(bars.element);
+bars.set({});
+
+let status = null, shown = false;
+// States by frame, to draw each picture with its own boxes.
+const recent = [];
+const RECENT = 40;
+
+function facesOf(state) {
+  return state?.primary ? [state.primary, ...state.others] : [];
+}
+
+// ---- the picture
+
+let stream = null, bitmap = null;
+
+function watch() {
+  if (stream || !shown || document.hidden) return;
+  const stop = new AbortController();
+  stream = stop;
+  read(stop.signal).catch((error) => {
+    if (error.status === 503) refuse(error.message);
+  }).finally(() => {
+    if (stream === stop) stream = null;
+    setTimeout(watch, 1500);
+  });
+}
+
+function unwatch() {
+  stream?.abort();
+  stream = null;
+}
+
+let refused = "";
+function refuse(text) {
+  refused = text;
+  cover();
+}
+
+/** Reads the parts of the stream; only the newest whole picture is shown. */
+async function read(signal) {
+  const response = await call("/api/v1/stream.mjpg", { signal });
+  refused = "";
+  const reader = response.body.getReader();
+  let buffer = new Uint8Array(0), busy = false, next = null;
+  const paint = async () => {
+    busy = true;
+    while (next) {
+      const part = next;
+      next = null;
+      try {
+        const picture = await createImageBitmap(new Blob([part.jpeg], { type: "image/jpeg" }));
+        bitmap?.image.close();
+        bitmap = { image: picture, sequence: part.sequence };
+        paintPicture();
+      } catch { /* a picture that was cut short by the end of the stream */ }
+    }
+    busy = false;
+  };
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const joined = new Uint8Array(buffer.length + value.length);
+    joined.set(buffer);
+    joined.set(value, buffer.length);
+    const { parts, rest } = split(joined);
+    buffer = rest;
+    if (parts.length) {
+      next = parts.at(-1);
+      if (!busy) paint();
+    }
+  }
+}
+
+const decoder = new TextDecoder("latin1");
+
+/** Whole parts of the multipart stream, and what is left. */
+function split(bytes) {
+  const parts = [];
+  let at = 0;
+  for (;;) {
+    const end = headEnd(bytes, at);
+    if (end < 0) break;
+    const head = decoder.decode(bytes.subarray(at, end));
+    const length = Number(/content-length: *(\d+)/i.exec(head)?.[1]);
+    if (end + length > bytes.length) break;
+    parts.push({ jpeg: bytes.slice(end, end + length), sequence: Number(/x-sequence: *(\d+)/i.exec(head)?.[1]) });
+    at = end + length;
+  }
+  return { parts, rest: bytes.slice(at) };
+}
+
+/** After the empty line that ends a part's head. */
+function headEnd(bytes, at) {
+  for (let i = at; i + 3 < bytes.length && i < at + 2000; i++) {
+    if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
+  }
+  return -1;
+}
+
+function paintPicture() {
+  if (!bitmap || !shown) return;
+  const own = recent.findLast((state) => state.frame.sequence <= bitmap.sequence) ?? recent.at(-1);
+  const { image } = bitmap;
+  const size = own?.frame ?? { width: image.width, height: image.height };
+  byId("picture").parentElement.style.aspectRatio = `${size.width} / ${size.height}`;
+  draw(byId("picture"), image, size.width, size.height, facesOf(own));
+  cover();
+}
+
+/** What hides the picture, and why. */
+function cover() {
+  let text = null;
+  const camera = status?.parts.camera.state;
+  if (!online) text = ["No connection", "The device does not answer. Trying again."];
+  else if (camera === "off" || status?.enabled === false) text = ["Camera off", "Detection is off: nothing is read until the camera is switched on again.", true];
+  else if (camera === "lost") text = ["No camera", `${status.details.camera}. Trying again.`, true];
+  else if (camera === "ended") text = ["The replay has ended", "Restart the device's program to see it again."];
+  else if (camera === "starting" || !status?.frame) text = ["Starting", "The camera is being opened."];
+  else if (refused) text = ["No room", refused];
+  else if (!bitmap) text = ["Loading", "The first picture is on its way."];
+  const element = byId("cover");
+  element.hidden = !text;
+  byId("reading").hidden = camera !== "streaming" || !online;
+  if (!text) return;
+  element.classList.toggle("struck", text[2] === true);
+  if (byId("cover-title").textContent !== text[0]) byId("cover-title").textContent = text[0];
+  if (byId("cover-text").textContent !== text[1]) byId("cover-text").textContent = text[1];
+}
+
+// ---- now
+
+let spoken = "", face = "";
+
+function now() {
+  const reading = status.parts.camera.state === "streaming";
+  const name = reading ? status.emotion : "off";
+  if (face !== name) {
+    face = name;
+    byId("now-face").replaceChildren(figure(name));
+    byId("now-name").textContent = title(name);
+  }
+  const lasted = `for ${duration(Date.parse(status.time) - Date.parse(status.since))}`;
+  const sure = status.faces > 0 ? `${percent(status.confidence)} sure, ` : "";
+  byId("now-sub").textContent = reading ? sure + lasted : "";
+  bars.set(reading ? status.scores : {});
+  const words = reading ? describe(facesOf(status)) : "no picture";
+  byId("picture").setAttribute("aria-label", `Live picture: ${words}`);
+  if (spoken !== words) {
+    spoken = words;
+    byId("spoken").textContent = words;
+  }
+  byId("fact-faces").textContent = reading ? status.faces : "–";
+  byId("fact-fps").textContent = reading ? status.fps.toFixed(1) : "–";
+  byId("fact-latency").textContent = reading ? `${status.latency_ms.p50.toFixed(0)} ms` : "–";
+}
+
+function duration(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+const PARTS = { camera: "Camera", broker: "Broker", display: "Display", pipeline: "Nets" };
+const WORDS = { lost: "no camera", off: "off", away: "away", absent: "no panel", failing: "failing" };
+let partsShown = "";
+
+function parts() {
+  const seen = JSON.stringify([status.parts, status.details]);
+  if (seen === partsShown) return;
+  partsShown = seen;
+  byId("parts").replaceChildren(...Object.entries(PARTS).map(([key, label]) => {
+    const { well, state } = status.parts[key];
+    const idle = well && ["off", "absent", "ended", "starting"].includes(state);
+    const [mark, kind] = idle ? ["–", "idle"] : well ? ["✓", "well"] : ["!", "unwell"];
+    const word = state === "streaming" ? "" : WORDS[state] ?? state;
+    const text = [word, idle ? "" : status.details[key]].filter(Boolean).join(": ");
+    return html("li", {}, html("span", { class: `mark ${kind}`, "aria-hidden": "true" }, mark), html("span", {}, label), html("span", {}, text));
+  }));
+}
+
+// ---- the switch
+
+let turning = false;
+byId("switch").addEventListener("click", async () => {
+  if (turning || !status) return;
+  turning = true;
+  const enabled = !status.enabled;
+  paintSwitch(enabled);
+  try {
+    await call("/api/v1/enabled", { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ enabled }) });
+    notice("switch");
+  } catch (error) {
+    notice("switch", "The camera was not switched", error.message, true);
+    paintSwitch(status.enabled);
+  }
+  turning = false;
+});
+
+function paintSwitch(enabled) {
+  byId("switch").setAttribute("aria-checked", enabled);
+  byId("switch-text").textContent = enabled ? "On: pictures stay on the device." : "Off: the camera is closed, also after a restart.";
+}
+
+// ---- the timeline
+
+const SPAN = 600_000;
+let stretches = [];
+
+async function loadTimeline() {
+  try {
+    const answer = await (await call("/api/v1/timeline")).json();
+    stretches = answer.stretches.map(({ from, to, emotion }) => ({ from: Date.parse(from), to: Date.parse(to), emotion }));
+    paintTimeline();
+  } catch { /* told by the stream */ }
+}
+
+function extend() {
+  const at = Date.parse(status.time);
+  const emotion = status.parts.camera.state === "streaming" ? status.emotion : "off";
+  const last = stretches.at(-1);
+  if (last && at - last.to > 3000) stretches.push({ from: at, to: at, emotion });
+  else if (last?.emotion === emotion) last.to = Math.max(last.to, at);
+  else {
+    if (last) last.to = at;
+    stretches.push({ from: at, to: at, emotion });
+  }
+  while (stretches.length && stretches[0].to < at - SPAN) stretches.shift();
+}
+
+function paintTimeline() {
+  const box = byId("timeline");
+  const width = Math.max(280, box.clientWidth);
+  const known = status && Object.keys(status.scores).length ? Object.keys(status.scores) : lanes;
+  lanes = EMOTIONS.filter((name) => known.includes(name));
+  const names = [...lanes, "uncertain"];
+  const [left, right, step, high] = [82, 46, 17, 11];
+  const end = stretches.at(-1)?.to ?? Date.now();
+  const x = (t) => left + (width - left - right) * Math.min(1, Math.max(0, 1 - (end - t) / SPAN));
+  const drawn = svg("svg", { viewBox: `0 0 ${width} ${names.length * step + 18}`, height: names.length * step + 18, role: "img" });
+  const seen = new Map();
+  let total = 0;
+  for (const { from, to, emotion } of stretches) {
+    const length = to - Math.max(from, end - SPAN);
+    if (emotion !== "off" && emotion !== "none") total += length;
+    seen.set(emotion, (seen.get(emotion) ?? 0) + length);
+  }
+  const share = (name) => (total > 0 ? (seen.get(name) ?? 0) / total : 0);
+  names.forEach((name, row) => {
+    const y = row * step;
+    const label = svg("text", { x: 0, y: y + high - 1 });
+    label.textContent = title(name);
+    const lane = svg("rect", { class: "lane", x: left, y, width: width - left - right, height: high, rx: 3 });
+    const value = svg("text", { class: "share", x: width, y: y + high - 1, "text-anchor": "end" });
+    value.textContent = seen.get(name) ? percent(share(name)) : "";
+    drawn.append(label, lane, value);
+    for (const { from, to, emotion } of stretches) {
+      if (emotion !== name) continue;
+      const bar = svg("rect", { x: x(from), y, width: Math.max(1.5, x(to) - x(from)), height: high, rx: 2 });
+      bar.style.fill = `var(--${name})`;
+      drawn.append(bar);
+    }
+  });
+  for (const minutes of [10, 8, 6, 4, 2, 0]) {
+    const at = x(end - minutes * 60_000);
+    const anchor = minutes === 10 ? "start" : minutes === 0 ? "end" : "middle";
+    const label = svg("text", { x: at, y: names.length * step + 14, "text-anchor": anchor });
+    label.textContent = minutes === 0 ? "now" : `${minutes} min`;
+    if (width > 480 || [10, 4, 0].includes(minutes)) drawn.append(label);
+    if (minutes % 10) drawn.append(svg("line", { class: "grid", x1: at, x2: at, y1: 0, y2: names.length * step - 6 }));
+  }
+  const words = names.filter((name) => seen.get(name)).sort((a, b) => share(b) - share(a)).map((name) => `${name} ${percent(share(name))}`);
+  drawn.setAttribute("aria-label", words.length ? `Of the time with a face: ${words.join(", ")}` : "No face in the last ten minutes");
+  box.replaceChildren(drawn);
+}
+let lanes = EMOTIONS;
+
+// ---- the small display
+
+let oledTag = null, oledUrl = null;
+
+async function mirror() {
+  if (!shown || document.hidden || !online) return;
+  try {
+    const answer = await fetch("/api/v1/display.png", { headers: oledTag ? { "If-None-Match": oledTag } : {}, cache: "no-store" });
+    if (answer.status !== 200) return;
+    oledTag = answer.headers.get("ETag");
+    const url = URL.createObjectURL(await answer.blob());
+    byId("oled").src = url;
+    byId("oled").hidden = false;
+    if (oledUrl) URL.revokeObjectURL(oledUrl);
+    oledUrl = url;
+  } catch { /* told by the stream */ }
+}
+
+let online = false;
+setInterval(() => { mirror(); if (shown && status) paintTimeline(); }, 1000);
+new ResizeObserver(() => { if (shown) { paintTimeline(); paintPicture(); } }).observe(byId("live"));
+
+export const live = {
+  enter() {
+    shown = true;
+    watch();
+    mirror();
+    if (status) { now(); parts(); }
+    paintTimeline();
+  },
+  leave() {
+    shown = false;
+    unwatch();
+  },
+  connected() {
+    online = true;
+    oledTag = null;
+    loadTimeline();
+    mirror();
+    watch();
+  },
+  lost() {
+    online = false;
+    byId("switch").disabled = true;
+    cover();
+  },
+  receive(fresh) {
+    status = fresh;
+    online = true;
+    if (status.frame) {
+      if (recent.length && recent.at(-1).frame.sequence > status.frame.sequence) recent.length = 0;
+      recent.push(status);
+      if (recent.length > RECENT) recent.shift();
+    } else {
+      recent.length = 0;
+      bitmap?.image.close();
+      bitmap = null;
+    }
+    extend();
+    byId("switch").disabled = false;
+    if (!turning) paintSwitch(status.enabled);
+    if (shown) { now(); parts(); cover(); }
+  },
+};

@@ -1,0 +1,472 @@
+//! The page and the API of the real program.
+
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/mosquitto.rs"]
+mod mosquitto;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/running.rs"]
+mod running;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/site.rs"]
+mod site;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::BufRead;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use base64::Engine as _;
+use emotiond::config::DisplaySize;
+use emotiond::display::{CameraMark, View};
+use emotiond::emotion::{Emotion, State};
+use mosquitto::{Mosquitto, Watcher, eventually};
+use running::{Setup, portrait};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use site::{Site, Viewer, setup};
+
+const TOKEN: &str = "correct-horse-battery-staple";
+
+fn png() -> Vec<u8> {
+    fs::read(portrait()).expect("reads")
+}
+
+/// What `emotiond classify --json` says of the portrait.
+fn faces_on_the_command_line() -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_emotiond"))
+        .args(["classify", "--json", &portrait()])
+        .output()
+        .expect("emotiond starts");
+    serde_json::from_slice::<Value>(&output.stdout).expect("JSON")["faces"].take()
+}
+
+#[test]
+fn it_tells_and_shows_what_is_seen() {
+    let site = Site::start();
+    site.wait_for_smile();
+    let state = site.state();
+    assert_eq!(
+        (&state["faces"], &state["enabled"], &state["device"]),
+        (&json!(1), &json!(true), &json!("test"))
+    );
+    assert_eq!(state["primary"]["emotion"], "happy");
+    assert_eq!(state["frame"]["width"], 512);
+    assert_eq!(state["parts"]["camera"], json!({"well": true, "state": "streaming"}));
+
+    let timeline = site.get("/api/v1/timeline").json();
+    assert_eq!(
+        timeline["stretches"].as_array().and_then(|all| all.last()).expect("a stretch")["emotion"],
+        "happy"
+    );
+
+    let snapshot = site.get("/api/v1/snapshot.jpg");
+    assert_eq!(snapshot.header("content-type"), Some("image/jpeg"));
+    let seen = image::load_from_memory(&snapshot.body).expect("a JPEG").into_rgb8();
+    let original = image::open(portrait()).expect("opens").into_rgb8();
+    let difference: u64 =
+        seen.iter().zip(original.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>()
+            / seen.len() as u64;
+    assert!(seen.dimensions() == original.dimensions() && difference < 5, "differs by {difference}");
+
+    let view = View {
+        state: State::Emotion(Emotion::Happy),
+        confidence: 1.0,
+        faces: 1,
+        camera: CameraMark::Reading,
+        ..View::default()
+    };
+    let display = site.get("/api/v1/display.png");
+    assert!(display.body == view.png(DisplaySize::W128H64), "another picture than the panel's");
+    let tag = display.header("etag").expect("a tag");
+    assert_eq!(site.send("GET", "/api/v1/display.png", &[("If-None-Match", tag)], b"").status, 304);
+
+    let health = site.get("/healthz");
+    assert_eq!((health.status, &health.json()["status"]), (200, &json!("ok")));
+    assert!(site.figure("emotiond_frames_total") > 0.0);
+    assert!(site.figure("emotiond_frame_latency_seconds_count") > 0.0);
+}
+
+#[test]
+fn events_tell_states_and_what_happens() {
+    let site = Site::start();
+    site.wait_for_smile();
+    let lines = site.stream("/api/v1/events").lines().map_while(Result::ok);
+    let mut events = lines.scan(String::new(), |name, line| {
+        if let Some(found) = line.strip_prefix("event: ") {
+            found.clone_into(name);
+        }
+        let data = line.strip_prefix("data: ").map(|data| serde_json::from_str::<Value>(data).expect("JSON"));
+        Some(data.map(|data| (name.clone(), data)))
+    });
+    let mut next = |wanted: &str| {
+        events.by_ref().flatten().find(|(name, _)| name == wanted).map(|(_, data)| data).expect(wanted)
+    };
+    assert_eq!(next("state")["emotion"], "happy");
+    let (one, two) = (next("state"), next("state"));
+    assert!(one["frame"]["sequence"].as_u64() < two["frame"]["sequence"].as_u64(), "{one} {two}");
+    site.send("PUT", "/api/v1/enabled", &[], br#"{"enabled": false}"#);
+    let left = next("event");
+    assert_eq!(left["event_type"], "face_left");
+    assert_eq!(next("event")["to"], "none");
+    while next("state")["parts"]["camera"]["state"] != "off" {}
+}
+
+#[test]
+fn uploads_in_every_form_give_what_the_command_line_says() {
+    let site = Site::start();
+    let (png, expected) = (png(), faces_on_the_command_line());
+    assert_eq!(expected[0]["emotion"], "happy");
+    let text = base64::engine::general_purpose::STANDARD.encode(&png);
+    let form = |name: &str| {
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; \
+             name=\"{name}\"; filename=\"who.png\"\r\nContent-Type: image/png\r\n\r\n"
+        );
+        [head.as_bytes(), &png, b"\r\n--b--\r\n"].concat()
+    };
+    let cases = [
+        ("image/png", png.clone(), "upload"),
+        // What curl says of a body unless it is told.
+        ("application/x-www-form-urlencoded", png.clone(), "upload"),
+        ("multipart/form-data; boundary=b", form("image"), "who.png"),
+        ("application/json", json!({ "image": text }).to_string().into_bytes(), "upload"),
+        (
+            "application/json; charset=utf-8",
+            json!({ "image": format!("data:image/png;base64,{text}") }).to_string().into_bytes(),
+            "upload",
+        ),
+    ];
+    for (kind, body, source) in cases {
+        let answer = site.classify(kind, &body);
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.text());
+        let picture = answer.json();
+        assert_eq!((&picture["source"], &picture["width"]), (&json!(source), &json!(512)), "{kind}");
+        assert_eq!(picture["faces"], expected, "{kind}");
+    }
+    let answer = site.send("POST", "/api/v1/classify?overlay=1", &[("Content-Type", "image/png")], &png);
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    let marked = image::load_from_memory(&answer.body).expect("a JPEG").into_rgb8();
+    let plain = image::load_from_memory(&png).expect("a PNG").into_rgb8();
+    let changed = marked.pixels().zip(plain.pixels()).filter(|(a, b)| a[2].abs_diff(b[2]) > 60).count();
+    assert!(marked.dimensions() == (512, 512) && changed > 500, "{changed} pixels are marked");
+
+    let answer = site.classify("multipart/form-data; boundary=b", &form("picture"));
+    assert!(answer.is_problem(400), "{}", answer.text());
+}
+
+#[test]
+fn two_viewers_share_what_is_encoded_and_nobody_costs_nothing() {
+    let site = Site::start();
+    site.wait_for_smile();
+    let before = site.figure("emotiond_live_pictures_total");
+    let (mut one, mut two) = (Viewer::new(&site), Viewer::new(&site));
+    let mut pictures = Vec::new();
+    for _ in 0..10 {
+        pictures.push((one.picture(), two.picture()));
+    }
+    let sequences: BTreeSet<u64> = pictures.iter().flat_map(|((a, _), (b, _))| [*a, *b]).collect();
+    for ((a, first), (b, second)) in &pictures {
+        assert!(a != b || first == second, "frame {a} was encoded twice");
+    }
+    assert_eq!(site.figure("emotiond_live_viewers"), 2.0);
+    let encoded = site.figure("emotiond_live_pictures_total") - before;
+    // Both see most of the same frames; the rest came while this was asked.
+    assert!(encoded < sequences.len() as f64 + 10.0, "{encoded} encoded for {}", sequences.len());
+    drop((one, two));
+    eventually("both have left", || site.figure("emotiond_live_viewers") == 0.0);
+    let more_frames = |more: f64| {
+        let frames = site.figure("emotiond_frames_total");
+        eventually("frames go on", || site.figure("emotiond_frames_total") > frames + more);
+        site.figure("emotiond_live_pictures_total")
+    };
+    // One may have been on its way.
+    let encoded = more_frames(5.0);
+    assert_eq!(more_frames(20.0), encoded);
+}
+
+#[test]
+fn the_switch_is_one_for_http_and_mqtt() {
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let source = format!("replay:{}", portrait());
+    let site = Site::of(Setup::on(&source, &broker).set("web.listen", "127.0.0.1:0"));
+    site.wait_for_smile();
+    let turn = |body: &str| {
+        site.send("PUT", "/api/v1/enabled", &[("Content-Type", "application/json")], body.as_bytes())
+    };
+    assert_eq!(turn(r#"{"enabled":false}"#).json(), json!({"enabled": false}));
+    watcher.wait_for("emotiond/test/enabled", "OFF");
+    eventually("the camera is closed", || site.state()["frame"] == Value::Null);
+    let state = site.state();
+    assert_eq!((&state["emotion"], &state["enabled"]), (&json!("none"), &json!(false)));
+    assert_eq!(state["parts"]["camera"]["state"], "off");
+    assert!(site.get("/api/v1/snapshot.jpg").is_problem(503));
+    assert_eq!(site.get("/healthz").status, 200, "what is switched off is well");
+    let kept = fs::read_to_string(site.daemon.path("state/settings.json")).expect("kept");
+    assert!(kept.contains("false"), "{kept}");
+
+    assert_eq!(turn(r#"{"enabled":true}"#).status, 200);
+    watcher.wait_for("emotiond/test/enabled", "ON");
+    site.wait_for_smile();
+    for bad in ["", "{}", "on", r#"{"enabled":1}"#, r#"{"enabled":true,"x":1}"#] {
+        assert!(turn(bad).is_problem(400), "{bad}");
+    }
+
+    let fixed = Site::of(setup().set("camera.enabled", "false"));
+    let answer = fixed.send("PUT", "/api/v1/enabled", &[], br#"{"enabled":true}"#);
+    assert!(answer.is_problem(409) && answer.text().contains("camera.enabled"), "{}", answer.text());
+}
+
+#[test]
+fn health_names_the_part_that_is_not_well() {
+    let nobody = format!("mqtt://{}:1883", mosquitto::address());
+    let site = Site::of(Setup::new("/dev/video99", &nobody).set("web.listen", "127.0.0.1:0"));
+    eventually("the camera is missed", || site.state()["parts"]["camera"]["state"] == "lost");
+    let health = site.get("/healthz");
+    assert_eq!(health.status, 503);
+    let parts = &health.json()["parts"];
+    assert_eq!((&parts["camera"]["state"], &parts["broker"]["state"]), (&json!("lost"), &json!("away")));
+    assert_eq!((&parts["display"]["well"], &parts["pipeline"]["well"]), (&json!(true), &json!(true)));
+    assert!(site.state()["details"]["camera"].as_str().is_some_and(|text| text.contains("/dev/video99")));
+    assert!(site.get("/api/v1/snapshot.jpg").text().contains("the camera is lost"));
+}
+
+#[test]
+fn without_the_token_nothing_is_told() {
+    let setup = setup();
+    let file = setup.folder.path().join("token");
+    fs::write(&file, format!("{TOKEN}\n")).expect("written");
+    let site = Site::of(setup.set("web.token_file", &file.display().to_string()));
+    let paths = [
+        "/",
+        "/api/v1/state",
+        "/api/v1/timeline",
+        "/api/v1/events",
+        "/api/v1/snapshot.jpg",
+        "/api/v1/stream.mjpg",
+        "/api/v1/display.png",
+        "/api/v1/enabled",
+        "/metrics",
+        "/openapi.json",
+        "/nothing",
+    ];
+    for path in paths {
+        let answer = site.get(path);
+        assert!(answer.is_problem(401), "{path}: {}", answer.text());
+        assert!(answer.header("www-authenticate").is_some_and(|scheme| scheme.starts_with("Bearer")));
+    }
+    assert!(site.send("PUT", "/api/v1/enabled", &[], br#"{"enabled":false}"#).is_problem(401));
+    assert!(site.classify("image/png", &png()).is_problem(401));
+    for path in ["/healthz", "/login", "/assets/style.css"] {
+        assert_eq!(site.get(path).status, 200, "{path}");
+    }
+    let with = |name: &str, value: &str| site.send("GET", "/api/v1/state", &[(name, value)], b"").status;
+    assert_eq!(with("Authorization", &format!("Bearer {TOKEN}")), 200);
+    assert_eq!(with("Authorization", &format!("Bearer {TOKEN}x")), 401);
+
+    let page = site.send("GET", "/", &[("Accept", "text/html,*/*")], b"");
+    assert_eq!((page.status, page.header("location")), (303, Some("/login")));
+    let login = |token: &str| {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        site.send("POST", "/login", &form, format!("token={token}").as_bytes())
+    };
+    let wrong = login("open-sesame-open-sesame");
+    assert!(
+        wrong.status == 401 && wrong.header("set-cookie").is_none() && wrong.text().contains("not the token")
+    );
+    let right = login(TOKEN);
+    let cookie = right.header("set-cookie").expect("a cookie");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(TOKEN),
+        "{cookie}"
+    );
+    let session = cookie.split(';').next().expect("a session");
+    assert_eq!(with("Cookie", session), 200);
+    assert_eq!(site.send("GET", "/", &[("Cookie", session)], b"").status, 200);
+    let out = site.send("POST", "/logout", &[("Cookie", session)], b"");
+    assert!(out.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));
+}
+
+#[test]
+fn what_is_not_safe_does_not_start() {
+    let folder = tempfile::tempdir().expect("folder");
+    let short = folder.path().join("short");
+    fs::write(&short, "secret\n").expect("written");
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("web.listen", "0.0.0.0:0")], "set web.token_file"),
+        (&[("web.token_file", short.to_str().expect("text"))], "a token has at least 16 characters"),
+        (&[("web.token_file", "/nowhere")], "unable to read /nowhere (web.token_file)"),
+    ];
+    for (settings, message) in cases {
+        for command in ["run", "check"] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_emotiond"));
+            program.args([command, "--set", "mqtt.url="]);
+            for (key, value) in settings {
+                program.args(["--set", &format!("{key}={value}")]);
+            }
+            let output = program.output().expect("emotiond starts");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.code() == Some(78) && said.contains(message), "{command}: {said}");
+        }
+    }
+}
+
+#[test]
+fn other_sites_pages_and_names_are_kept_out() {
+    let site = Site::of(setup().set("web.cors_origins", r#"["https://house.example"]"#));
+    let own = format!("http://{}", site.address);
+    let state = |headers: &[(&str, &str)]| site.send("GET", "/api/v1/state", headers, b"");
+    let turn =
+        |headers: &[(&str, &str)]| site.send("PUT", "/api/v1/enabled", headers, br#"{"enabled":true}"#);
+    assert!(state(&[("Host", "evil.example")]).is_problem(421));
+    assert!(state(&[("Host", "localhost"), ("Host", "evil.example")]).is_problem(400));
+    assert_eq!(state(&[("Host", "localhost:8080")]).status, 200);
+    assert!(state(&[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")]).is_problem(403));
+    assert!(turn(&[("Origin", "https://evil.example")]).is_problem(403));
+    assert!(turn(&[("Origin", "null")]).is_problem(403));
+    assert!(turn(&[("Sec-Fetch-Site", "same-site")]).is_problem(403));
+    assert_eq!(turn(&[("Origin", &own), ("Sec-Fetch-Site", "same-origin")]).status, 200);
+    let link =
+        site.send("GET", "/", &[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")], b"");
+    assert_eq!(link.status, 200, "a link may lead to the page");
+
+    let allowed = "access-control-allow-origin";
+    assert_eq!(state(&[("Origin", "https://evil.example")]).header(allowed), None);
+    let known = state(&[("Origin", "https://house.example"), ("Sec-Fetch-Site", "cross-site")]);
+    assert_eq!((known.status, known.header(allowed)), (200, Some("https://house.example")));
+    assert!(known.header("access-control-allow-credentials").is_none());
+
+    let policy = link.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("cross-origin-resource-policy", "same-origin")]
+    {
+        assert_eq!(link.header(name), Some(value));
+    }
+    assert!(!link.text().contains("style=") && !link.text().contains("<script>"), "what the policy forbids");
+}
+
+#[test]
+fn the_document_names_every_path_and_no_other() {
+    let site = Site::start();
+    let document = site.get("/openapi.json").json();
+    let paths = document["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 11, "{:?}", paths.keys());
+    for (path, methods) in paths {
+        assert_ne!(site.send("HEAD", path, &[], b"").status, 404, "{path}");
+        for method in methods.as_object().expect("methods").values() {
+            assert!(method["responses"]["default"].is_object(), "{path} says nothing of errors");
+        }
+    }
+    let not_allowed = site.send("DELETE", "/api/v1/enabled", &[], b"");
+    assert!(
+        not_allowed.is_problem(405) && not_allowed.header("allow").is_some_and(|allow| allow.contains("PUT"))
+    );
+    assert!(site.get("/api/v1/nothing").is_problem(404));
+}
+
+#[test]
+fn the_page_is_whole_and_light() {
+    let site = Site::start();
+    let page = site.get("/").text();
+    let mut weight = page.len();
+    let mut files: BTreeSet<String> = BTreeSet::new();
+    let mut unread = vec![page];
+    while let Some(text) = unread.pop() {
+        for name in
+            text.split(['"', '\'']).filter(|name| name.starts_with("/assets/") || name.starts_with("./"))
+        {
+            let path = name.replace("./", "/assets/");
+            if files.insert(path.clone()) {
+                let answer = site.get(&path);
+                assert_eq!(answer.status, 200, "{path}");
+                weight += answer.body.len();
+                unread.push(answer.text());
+            }
+        }
+        assert!(
+            !text.contains("https://") || text.contains("location.host"),
+            "something comes from elsewhere"
+        );
+    }
+    assert!(files.len() >= 6 && weight < 150_000, "{weight} bytes in {files:?}");
+}
+
+#[test]
+fn a_self_signed_certificate_serves_https() {
+    let folder = tempfile::tempdir().expect("folder");
+    let make = |more: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_emotiond"))
+            .args(["tls", "--name", "house.example", "--out"])
+            .arg(folder.path())
+            .args(more)
+            .output()
+            .expect("emotiond starts")
+    };
+    let made = make(&[]);
+    let said = String::from_utf8_lossy(&made.stdout).into_owned();
+    assert!(
+        made.status.success() && said.contains("tls_cert = ") && said.contains("house.example"),
+        "{said}"
+    );
+    let (cert, key) = (folder.path().join("emotiond.cert.pem"), folder.path().join("emotiond.key.pem"));
+    assert_eq!(fs::metadata(&key).expect("there").permissions().mode() & 0o777, 0o600);
+    let again = make(&[]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("--force"));
+
+    let (cert, key) = (cert.display().to_string(), key.display().to_string());
+    let site = Site::of(setup().set("web.tls_cert", &cert).set("web.tls_key", &key));
+    let get = |authority: &str| {
+        let pem = fs::read(authority).expect("reads");
+        let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
+        let tls = ureq::tls::TlsConfig::builder()
+            .provider(ureq::tls::TlsProvider::NativeTls)
+            .root_certs(ureq::tls::RootCerts::new_with_certs(&[root]))
+            .build();
+        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().tls_config(tls).build());
+        agent.get(&format!("https://{}/healthz", site.address)).call().map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(get(&cert).expect("trusted"), 200);
+
+    // Renewed: SIGHUP takes the new one, and what trusts only the old one does not get through.
+    let old = folder.path().join("old.pem").display().to_string();
+    fs::copy(&cert, &old).expect("copied");
+    assert!(make(&["--force"]).status.success());
+    site.daemon.signal(Signal::HUP);
+    eventually("the certificate is renewed", || get(&cert).is_ok());
+    assert!(get(&old).is_err(), "the old certificate is served");
+
+    let output = Command::new(env!("CARGO_BIN_EXE_emotiond"))
+        .args(["check", "--set", "mqtt.url=", "--set", &format!("web.tls_cert={key}"), "--set"])
+        .arg(format!("web.tls_key={cert}"))
+        .output()
+        .expect("emotiond starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(78) && said.contains("unable to use "), "{said}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_waited_for() {
+    let first = Site::start();
+    let second = setup().set("web.listen", &first.address).start();
+    second.wait_for_log("unable to listen on");
+    second.wait_for_log("camera: replay");
+    let address = first.address.clone();
+    drop(first);
+    eventually("the second takes the address", || std::net::TcpStream::connect(&address).is_ok());
+    second.wait_for_log(&format!("listening on http://{address}/"));
+}
+
+#[test]
+fn it_ends_at_once_whoever_still_listens() {
+    let mut site = Site::start();
+    site.wait_for_smile();
+    let mut viewer = Viewer::new(&site);
+    viewer.picture();
+    let mut events = site.stream("/api/v1/events");
+    let mut line = String::new();
+    events.read_line(&mut line).expect("it has begun");
+    site.daemon.signal(Signal::TERM);
+    assert_eq!(site.daemon.ended().code(), Some(0));
+}
