@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, browser, close, colours, Device, everyLook, folder, open, PORTRAIT } from "./support.mjs";
+import { accessible, browser, close, colours, Device, everyLook, folder, open, PORTRAIT, stopAll } from "./support.mjs";
 
 let chrome, device;
 before(async () => {
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(async () => {
   await chrome?.close();
-  await device?.stop();
+  stopAll();
 });
 
 const shows = (page, selector, text) => page.locator(selector).filter({ hasText: text }).waitFor();

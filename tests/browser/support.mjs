@@ -30,6 +30,9 @@ export function clip(file, codec) {
 }
 
 let number = 0;
+const running = new Set();
+/** Whatever a failed test left. */
+export const stopAll = () => running.forEach((child) => child.kill("SIGKILL"));
 
 /** A daemon; `settings` by key. */
 export class Device {
@@ -40,7 +43,8 @@ export class Device {
   async start() {
     const child = spawn(EMOTIOND, ["run", ...Object.entries(this.settings).flatMap(([key, value]) => ["--set", `${key}=${value}`])], { stdio: ["ignore", "ignore", "pipe"] });
     this.child = child;
-    this.ended = new Promise((resolve) => child.once("exit", resolve));
+    running.add(child);
+    this.ended = new Promise((resolve) => child.once("exit", resolve)).then(() => running.delete(child));
     let log = "";
     this.origin = await new Promise((resolve, reject) => {
       child.stderr.on("data", (data) => {
