@@ -103,7 +103,22 @@ fetch_portrait() {
     extract "$wheel" skimage/data/astronaut.png "$third_party/portrait.png"
 }
 
+# Only the tool of Debian's package: installed, it would start a Prometheus server.
+fetch_promtool() {
+    [ -x "$third_party/promtool" ] && return
+    command -v promtool >/dev/null && return
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT INT TERM
+    echo "downloading prometheus (promtool)"
+    (cd "$work" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .)
+    mkdir -p "$third_party"
+    cp "$work/usr/bin/promtool" "$third_party/promtool.part"
+    mv "$third_party/promtool.part" "$third_party/promtool"
+    rm -rf "$work"
+}
+
 install_packages
 fetch_runtime
 fetch_detectors
 [ "$step" = build ] || fetch_portrait
+case $step in test | test-all) fetch_promtool ;; esac

@@ -30,8 +30,12 @@ pub mod engine;
 pub mod eval;
 /// A picture in memory and the geometry on it.
 pub mod frame;
+/// The last day in minutes.
+pub mod history;
 /// A slot that holds the newest thing.
 pub mod latest;
+/// Tools for AI assistants.
+pub mod mcp;
 /// From names in the configuration to loaded nets.
 pub mod models;
 /// Publishing over MQTT.

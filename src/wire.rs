@@ -275,6 +275,39 @@ pub struct Status {
     pub latency_ms: Latency,
 }
 
+/// How long each thing was seen, in a minute or in all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Tally {
+    /// By emotion, `uncertain`, `none` (no face) and `off` (no picture); of the primary face.
+    #[schema(value_type = BTreeMap<String, f64>, example = json!({"happy": 41.2, "none": 18.8}))]
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Times that what was seen became something else.
+    pub changes: u32,
+    /// Most faces at once.
+    pub max_faces: usize,
+}
+
+/// One minute of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Minute {
+    /// Its start.
+    pub time: String,
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// The last minutes.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct History {
+    /// Up to when.
+    pub time: String,
+    /// How many minutes were asked for, the running one included.
+    pub span_min: usize,
+    pub total: Tally,
+    /// Those in which the daemon ran, the oldest first.
+    pub minutes: Vec<Minute>,
+}
+
 /// `value` to `decimals` decimals, so that JSON holds 0.93 and not 0.9300000071525574.
 pub fn rounded(value: f32, decimals: i32) -> f64 {
     let factor = 10f64.powi(decimals);

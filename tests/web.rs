@@ -352,7 +352,7 @@ fn the_document_names_every_path_and_no_other() {
     let site = Site::start();
     let document = site.get("/openapi.json").json();
     let paths = document["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 10, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 11, "{:?}", paths.keys());
     for (path, methods) in paths {
         assert_ne!(site.send("HEAD", path, &[], b"").status, 404, "{path}");
         for method in methods.as_object().expect("methods").values() {

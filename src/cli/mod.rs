@@ -9,6 +9,7 @@ mod eval;
 mod eval_boxes;
 mod eval_text;
 mod inputs;
+mod mcp;
 mod photos;
 mod progress;
 mod run;
@@ -61,6 +62,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Makes a self-signed certificate for the page, so that phones lend it their camera
     Tls(tls::TlsArgs),
+    /// Lets an AI assistant ask what the device sees (Model Context Protocol on standard input and output)
+    Mcp(mcp::McpArgs),
 }
 
 /// How the program ends.
@@ -104,9 +107,17 @@ impl Status {
 #[error("{0}")]
 struct UsageError(String);
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line; a cause that is told already is not told again.
 pub fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").replace('\n', " ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
 }
 
 /// Runs the subcommand.
@@ -132,6 +143,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Crop(crop) => crop::run(&crop, &mut config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
         Command::Tls(tls) => tls::run(&tls, &config),
+        Command::Mcp(mcp) => mcp::run(&mcp, &config),
     }
 }
 

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::metrics;
 use super::problem::Problem;
 use super::router::App;
 use super::timeline::{self, Stretch};
-use crate::wire;
+use crate::{history, wire};
 
 /// A camera that streams delivers within this time.
 const NEXT_FRAME: Duration = Duration::from_secs(2);
@@ -56,6 +57,43 @@ pub struct Timeline {
 )]
 pub async fn timeline(State(app): State<Arc<App>>) -> Json<Timeline> {
     Json(Timeline { span_s: timeline::SPAN_S, stretches: app.feed.timeline() })
+}
+
+/// How far back.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// 1 to 1440.
+    #[serde(default = "an_hour")]
+    #[param(default = 60, minimum = 1, maximum = 1440)]
+    minutes: usize,
+}
+
+const fn an_hour() -> usize {
+    60
+}
+
+/// For how long each emotion was seen, minute by minute.
+#[utoipa::path(
+    get,
+    path = "/api/v1/history",
+    params(Span),
+    responses(
+        (status = 200, body = wire::History),
+        (status = "default", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub async fn history(
+    State(app): State<Arc<App>>,
+    span: Result<Query<Span>, QueryRejection>,
+) -> Result<Json<wire::History>, Problem> {
+    let remedy = "ask for ?minutes=1 to ?minutes=1440";
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail, remedy);
+    let Query(Span { minutes }) = span.map_err(|error| bad(error.body_text()))?;
+    if !(1..=history::MINUTES).contains(&minutes) {
+        return Err(bad(format!("{minutes} minutes are not kept")));
+    }
+    Ok(Json(app.feed.history(minutes)))
 }
 
 /// The camera's next picture.

@@ -10,6 +10,7 @@ use super::live::Live;
 use super::metrics::Histogram;
 use super::timeline::{Stretch, Timeline};
 use crate::frame::Frame;
+use crate::history::{self, History};
 use crate::stats::Meter;
 use crate::wire;
 
@@ -30,6 +31,7 @@ struct Seen {
     state: Option<wire::State>,
     frame: Option<wire::FrameInfo>,
     timeline: Timeline,
+    history: History,
     meter: Meter,
     metered: Instant,
     rate: (f64, wire::Latency),
@@ -53,6 +55,7 @@ impl Feed {
             state: None,
             frame: None,
             timeline: Timeline::default(),
+            history: History::default(),
             meter: Meter::new(now),
             metered: now,
             rate: Default::default(),
@@ -72,7 +75,9 @@ impl Feed {
                 seen.rate = seen.meter.take(now);
             }
             seen.latencies.add(latency);
-            seen.timeline.add(state.emotion, state.confidence, Timestamp::now());
+            let wall = Timestamp::now();
+            seen.timeline.add(state.emotion, state.confidence, wall);
+            seen.history.add(state.emotion, state.faces, now, wall);
             seen.state = Some(state);
             seen.frame =
                 Some(wire::FrameInfo { sequence: frame.sequence, width: frame.width, height: frame.height });
@@ -84,7 +89,9 @@ impl Feed {
     pub fn nothing(&self, state: wire::State) {
         {
             let mut seen = self.seen();
-            seen.timeline.add("off", 0.0, Timestamp::now());
+            let wall = Timestamp::now();
+            seen.timeline.add("off", 0.0, wall);
+            seen.history.add(history::OFF, 0, Instant::now(), wall);
             seen.state = Some(state);
             if seen.frame.take().is_some() {
                 let now = Instant::now();
@@ -113,6 +120,10 @@ impl Feed {
 
     pub fn timeline(&self) -> Vec<Stretch> {
         self.seen().timeline.stretches()
+    }
+
+    pub fn history(&self, minutes: usize) -> wire::History {
+        self.seen().history.summary(minutes, Timestamp::now())
     }
 
     pub fn latencies(&self) -> Histogram {

@@ -69,7 +69,8 @@ impl Live {
         let mut next = lock(&self.next);
         if next.is_none_or(|next| now + TOLERANCE >= next) {
             // After a pause the rate starts anew instead of catching up.
-            *next = Some(next.map_or(now, |next| (next + self.interval).max(now)));
+            let due = next.filter(|due| now < *due + self.interval).unwrap_or(now);
+            *next = Some(due + self.interval);
             *lock(&self.open) = true;
             self.frames.put(frame.clone());
         }

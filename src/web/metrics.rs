@@ -117,6 +117,8 @@ pub fn text(figures: &Figures<'_>) -> String {
         stats.events_dropped,
     );
 
+    out.rules(&stats.rules);
+
     out.gauge("emotiond_live_viewers", "Live views open now.", figures.live_viewers as f64);
     out.counter("emotiond_live_pictures_total", "Pictures encoded for live views.", figures.live_pictures);
     out.family("emotiond_http_requests_total", "counter", "Requests answered, by route and status.");
@@ -151,6 +153,22 @@ impl Text {
     fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(name, "counter", help);
         let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn rules(&mut self, rules: &BTreeMap<String, wire::RuleCounts>) {
+        let name = "emotiond_rule_fired_total";
+        self.family(name, "counter", "Times that a rule fired, its ends included where they are told.");
+        for (rule, counts) in rules {
+            self.labelled(name, &[("rule", rule)], counts.fired as f64);
+        }
+        let name = "emotiond_rule_actions_total";
+        self.family(name, "counter", "What became of the actions of rules.");
+        for (rule, counts) in rules {
+            let results = [("done", counts.done), ("failed", counts.failed), ("dropped", counts.dropped)];
+            for (result, count) in results {
+                self.labelled(name, &[("rule", rule), ("result", result)], count as f64);
+            }
+        }
     }
 
     fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {

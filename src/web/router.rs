@@ -95,7 +95,7 @@ impl App {
         let now = self.feed.now();
         let (parts, details) = (self.parts)();
         wire::Status {
-            state: now.state.unwrap_or_else(|| nothing_yet()),
+            state: now.state.unwrap_or_else(nothing_yet),
             device: self.device.clone(),
             version: env!("CARGO_PKG_VERSION"),
             enabled: (self.enabled)(),
@@ -161,6 +161,7 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(api::state))
         .routes(routes!(api::timeline))
+        .routes(routes!(api::history))
         .routes(routes!(events::events))
         .routes(routes!(api::snapshot))
         .routes(routes!(stream::stream))
