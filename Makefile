@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build run test test-all vm-test training-test lint deny doc clean
+.PHONY: help build run test test-all vm-test training-test browser-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -21,7 +21,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test ## the heavy tests: training toolkit, virtual machine
+test-all: training-test vm-test browser-test ## the heavy tests: training toolkit, virtual machine, browser
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -31,6 +31,11 @@ vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
 	$(CARGO) build --release --locked --bin emotiond --example vm-usb
 	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
+
+browser-test: ## the page in a real browser, the API against its own document
+	@scripts/prepare.sh test-all
+	$(CARGO) build --locked --bin emotiond
+	scripts/browser-tests.sh
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --check

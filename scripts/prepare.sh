@@ -18,7 +18,7 @@ case $step in
 build) ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
-test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck" ;;
+test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck chromium nodejs npm" ;;
 *) echo "unknown step $step" >&2; exit 2 ;;
 esac
 
