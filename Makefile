@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build run test test-all vm-test training-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build run test test-all vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -21,7 +21,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test house-test fault-test fleet-test ## the heavy tests: training toolkit, virtual machine, Home Assistant, faults, fleet
+test-all: training-test vm-test browser-test house-test fault-test fleet-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -44,6 +44,11 @@ fault-test: ## a table of faults of broker, connection and clock, and what a sub
 fleet-test: ## two hundred devices on one broker that is killed and started, with figures
 	@scripts/prepare.sh test-all
 	$(TEST_ENV) $(CARGO) test --locked --test fleet -- --nocapture
+
+browser-test: ## the page in a real browser, the API against its own document
+	@scripts/prepare.sh test-all
+	$(CARGO) build --locked --bin emotiond
+	scripts/browser-tests.sh
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --check

@@ -55,7 +55,7 @@ struct Job {
     overlay: bool,
     answer: oneshot::Sender<Result<Answer, Problem>>,
     /// Its place, free again when the answer is there.
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 /// The end of the queue where uploads are put in.
@@ -94,7 +94,7 @@ impl Photos {
         overlay: bool,
     ) -> Result<Answer, Problem> {
         let (answer, wait) = oneshot::channel();
-        let job = Job { upload, overlay, answer, _place: place };
+        let job = Job { upload, overlay, answer, place };
         let stopping = || Problem::busy("the daemon is stopping");
         // There is room: as many jobs as places.
         self.jobs.try_send(job).map_err(|_| stopping())?;
@@ -110,9 +110,11 @@ impl Worker {
             match self.jobs.recv_timeout(TICK) {
                 // Who has left needs no answer.
                 Ok(job) if job.answer.is_closed() => {}
-                Ok(job) => {
-                    let answer = self.answer(job.upload, job.overlay);
-                    let _ = job.answer.send(answer);
+                Ok(Job { upload, overlay, answer, place }) => {
+                    let found = self.answer(upload, overlay);
+                    // Who has the answer may ask again at once.
+                    drop(place);
+                    let _ = answer.send(found);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

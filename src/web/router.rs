@@ -214,7 +214,8 @@ async fn harden(mut response: Response) -> Response {
         ),
         ("permissions-policy", "camera=(self), microphone=(), geolocation=()"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        // With `no-referrer` browsers send the login form as from nowhere (`Origin: null`), which is refused.
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
     ];

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, browser, close, colours, Device, everyLook, folder, open, PORTRAIT } from "./support.mjs";
+import { accessible, browser, close, colours, Device, everyLook, folder, open, PORTRAIT, stopAll } from "./support.mjs";
 
 let chrome, device;
 before(async () => {
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(async () => {
   await chrome?.close();
-  await device?.stop();
+  stopAll();
 });
 
 const shows = (page, selector, text) => page.locator(selector).filter({ hasText: text }).waitFor();
@@ -27,7 +27,7 @@ test("live: picture, emotion, figures, timeline and the small display", async ()
   await shows(page, "#fact-fps", /^\d+\.\d$/);
   await shows(page, "#fact-latency", /^\d+ ms$/);
   await page.locator("#oled").waitFor();
-  assert.match(await page.locator("#timeline svg").getAttribute("aria-label"), /happy/);
+  await page.locator("#timeline svg[aria-label*=happy]").waitFor();
   assert.match(await page.locator("#picture").getAttribute("aria-label"), /happy/);
   await everyLook(page, "live");
   await close(page);
@@ -57,7 +57,7 @@ test("the switch closes the camera, by keyboard too", async () => {
   await shows(page, "#cover-title", "Camera off");
   await waitFor(async () => (await device.state()).enabled === false);
   assert.equal(await button.getAttribute("aria-checked"), "false");
-  await shows(page, "#now-name", "Off");
+  await shows(page, "#now-name", "No picture");
   await everyLook(page, "off");
   await button.click();
   await page.locator("#cover").waitFor({ state: "hidden" });
@@ -126,6 +126,7 @@ test("a device that goes away and comes back", async () => {
   await page.locator("#cover").waitFor({ state: "hidden" });
   await other.stop("SIGKILL");
   await shows(page, "#cover-title", "No connection");
+  await shows(page, "#now-name", "No picture");
   await everyLook(page, "lost");
   await other.start();
   await page.locator("#cover").waitFor({ state: "hidden" });

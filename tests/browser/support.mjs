@@ -1,7 +1,7 @@
 // The real program and a real Chromium.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,7 +11,7 @@ const { EMOTIOND, BROWSER_MODULES, CHROMIUM = "/usr/bin/chromium", SCREENSHOTS }
 assert.ok(EMOTIOND && BROWSER_MODULES, "run scripts/browser-tests.sh");
 const load = createRequire(path.join(BROWSER_MODULES, "package.json"));
 const { chromium } = load("playwright-core");
-const axeSource = load.resolve("axe-core/axe.min.js");
+const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
 
 const root = path.resolve(import.meta.dirname, "../..");
 /** NASA's portrait of Eileen Collins, who smiles. */
@@ -23,13 +23,16 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 export function clip(file, codec) {
   const made = path.join(folder, file);
   if (existsSync(made)) return made;
-  const zoom = "scale=960:960,zoompan=z='1+0.4*on/60':x='(iw-iw/zoom)/3':y='(ih-ih/zoom)/6':d=60:s=640x480:fps=15";
+  const zoom = "scale=960:960,crop=960:720:0:0,zoompan=z='1+0.4*on/60':x='(iw-iw/zoom)/2':y='(ih-ih/zoom)/6':d=60:s=640x480:fps=15";
   const done = spawnSync("ffmpeg", ["-v", "error", "-y", "-i", PORTRAIT, "-vf", zoom, "-frames:v", "60", ...codec, made], { stdio: "inherit" });
   assert.equal(done.status, 0, "ffmpeg makes a clip");
   return made;
 }
 
 let number = 0;
+const running = new Set();
+/** Whatever a failed test left. */
+export const stopAll = () => running.forEach((child) => child.kill("SIGKILL"));
 
 /** A daemon; `settings` by key. */
 export class Device {
@@ -40,7 +43,8 @@ export class Device {
   async start() {
     const child = spawn(EMOTIOND, ["run", ...Object.entries(this.settings).flatMap(([key, value]) => ["--set", `${key}=${value}`])], { stdio: ["ignore", "ignore", "pipe"] });
     this.child = child;
-    this.ended = new Promise((resolve) => child.once("exit", resolve));
+    running.add(child);
+    this.ended = new Promise((resolve) => child.once("exit", resolve)).then(() => running.delete(child));
     let log = "";
     this.origin = await new Promise((resolve, reject) => {
       child.stderr.on("data", (data) => {
@@ -86,8 +90,8 @@ export async function open(chrome, url, options = {}) {
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error)));
   page.on("console", (message) => {
-    // A refused request is part of some tests; the page tells of it by itself.
-    if (message.type() === "error" && !/Failed to load resource|net::ERR/.test(message.text())) page.complaints.push(message.text());
+    // Part of some tests: a refused request, of which the page tells by itself, and plain HTTP.
+    if (message.type() === "error" && !/Failed to load resource|net::ERR|Cross-Origin-Opener-Policy header has been ignored/.test(message.text())) page.complaints.push(message.text());
   });
   await page.goto(url);
   return page;
@@ -101,10 +105,9 @@ export async function close(page) {
 /** No violation of WCAG 2.2 AA or of axe's best practices, and nothing to be scrolled sideways. */
 export async function accessible(page, what) {
   // The policy of the page allows no other script: this one comes through the debugger.
-  await page.context().newCDPSession(page).then(async (session) => {
-    const { readFileSync } = await import("node:fs");
-    await session.send("Runtime.evaluate", { expression: readFileSync(axeSource, "utf8") });
-  });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axe });
+  await session.detach();
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => `${node.html} ${node.any.map((check) => check.message).join("; ")}`).join(" | ")}`);
   assert.deepEqual(told, [], what);

@@ -111,7 +111,14 @@ def _export(options):
 def _report(options):
     from .report import report
 
-    _say(report(options.run, options.data, options.model, options.card))
+    for path in report(options.run, options.data, options.model, options.card):
+        _say(path)
+
+
+def _golden(options):
+    from .golden import write
+
+    _say(write(options.model, options.out))
 
 
 def _share(text):
@@ -213,10 +220,14 @@ def parser():
     made.add_argument("--model", help="another .keras file")
     made.add_argument("--recipe", help="recipe to use instead of the run's")
     made.add_argument("--prior-shift", type=float, help="instead of the recipe's: 0 to 1")
-    made.add_argument("--remedy", help="instead of the recipe's: auto, all or off")
+    made.add_argument("--remedy", metavar="WHEN", help="instead of the recipe's: auto, all or off")
     command(
-        _report, "write the model card and its pictures",
+        _report, "write the model card, and a page and slides into the run folder",
         run=run, data=data, model="exported .tflite", card="Markdown file to write",
+    )  # fmt: skip
+    command(
+        _golden, "write the numbers that Python and the daemon must both get from a model",
+        model="exported .tflite", out="JSON to write",
     )  # fmt: skip
     return top
 

@@ -17,12 +17,12 @@ import numpy as np
 from . import dataset, metrics, recipe, runs
 from .errors import TrainingError
 from .evaluate import MEAN, STD, keras_logits, load_keras
-from .fer2013 import SIDE
 from .quantise import Calibration, check, convert
+from .rows import SIDE
+from .simulate import fine_tune
 
 # What int8 may lose against float before a remedy is looked for: half a point of accuracy.
 MOST_LOSS = 0.005
-REMEDIES = ("auto", "all", "off")
 # Percentiles that clipping tries.
 PERCENTILES = (99.99, 99.95, 99.9, 99.5)
 
@@ -101,7 +101,7 @@ class Quantiser:
         how = self.plan.export
         first = Calibration(how.calibration_faces, how.calibration, how.percentile)
         self.attempt(first)
-        for remedy in (self.other_faces, self.clip):
+        for remedy in (self.other_faces, self.clip, self.fine_tune):
             if how.remedy == "off" or how.remedy == "auto" and not self.loses():
                 break
             remedy(first)
@@ -119,6 +119,20 @@ class Quantiser:
         base = dataclasses.replace(self.best().calibration, faces=first.faces)
         for percentile in PERCENTILES:
             self.attempt(dataclasses.replace(base, percentile=percentile))
+
+    def fine_tune(self, first):
+        """Let the net get used to int8, then quantise it as did best so far and as at first."""
+        how, best = self.plan.export, self.best().calibration
+        try:
+            tuned = fine_tune(
+                self.model, self.pixels, how.finetune_steps, how.finetune_rate,
+                best.percentile, self.plan.train.seed, self.say,
+            )  # fmt: skip
+        except TrainingError as error:
+            self.say(f"{error}; left out")
+            return
+        for calibration in (best, first):
+            self.attempt(calibration, tuned)
 
 
 def tflite_logits(content, pixels):
@@ -181,28 +195,6 @@ def sidecar(plan, path, labels, temperature, figures, quantisation):
     }  # fmt: skip
 
 
-def load_plan(run, recipe_path, changes):
-    """Return the recipe of a run, or the one at `recipe_path`, with [export] keys replaced."""
-    plan = recipe.load(recipe_path or Path(run) / runs.RECIPE)
-    how = dataclasses.replace(plan.export, **changes)
-    if how.remedy not in REMEDIES:
-        raise TrainingError(
-            f"unable to export: remedy {how.remedy} is none of {', '.join(REMEDIES)}"
-        )
-    if how.calibration not in ("random", "balanced"):
-        raise TrainingError(
-            f"unable to export: calibration {how.calibration} is not random or balanced"
-        )
-    if not (
-        0 <= how.prior_shift <= 1 and 90 <= how.percentile <= 100 and how.calibration_faces > 0
-    ):
-        raise TrainingError(
-            "unable to export: prior_shift must be 0 to 1, percentile 90 to 100,"
-            " calibration_faces at least 1"
-        )
-    return dataclasses.replace(plan, export=how)
-
-
 def export(out, data, run=None, model=None, recipe_path=None, say=print, **changes):
     """Write `out`.tflite and `out`.json; returns the sidecar.
 
@@ -211,7 +203,8 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
     """
     if not run and not (model and recipe_path):
         raise TrainingError("unable to export: name a run, or a model and a recipe")
-    plan = load_plan(run, recipe_path, changes)
+    plan = recipe.load(recipe_path or Path(run) / runs.RECIPE)
+    plan = recipe.replaced(plan, export=changes)
     net = load_keras(model or Path(run) / runs.MODEL)
     _, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
     if plan.export.prior_shift:

@@ -103,7 +103,9 @@ def mini_xception(x, widths=(16, 32, 64, 128), dropout=0.3):
     """Mini-Xception (Arriaga et al. 2017, arXiv:1710.07557): separable residual blocks."""
     x = _conv(_conv(x, 8), 8)
     for width in widths:
-        shortcut = _conv(x, width, size=1, stride=2, relu=False)
+        # Every other pixel, then 1x1. As one convolution with stride 2 its gradient writes past
+        # its memory in TensorFlow 2.21 with oneDNN (the process aborts in malloc).
+        shortcut = _conv(layers.MaxPooling2D(1, strides=2)(x), width, size=1, relu=False)
         for relu in (True, False):
             x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
             x = _conv(x, width, size=1, relu=relu)

@@ -108,6 +108,8 @@ class Export:
     percentile: float = _between(100.0, 90.0, 100.0)  # int8 ranges run from 100 - it to it
     # Other ways are tried where int8 loses over half a point (auto), always, or never.
     remedy: str = _one_of("auto", "auto", "all", "off")
+    finetune_steps: int = _between(300, 1, 1_000_000)  # batches of 64 faces
+    finetune_rate: float = _between(1e-4, 0.0, 1.0)  # learning rate at first
     prior_shift: float = _between(0.0, 0.0, 1.0)  # share of the log prior taken off the logits
     temperature_split: str = "PublicTest"
     training_data: str = ""  # said in the sidecar
@@ -181,6 +183,15 @@ def load(path):
         raise TrainingError(f"unable to use recipe {path}: unknown key {sorted(table)[0]}")
     _check_labels(values["targets"], path)
     return Recipe(**values)
+
+
+def replaced(plan, **sections):
+    """Return a recipe with keys of sections replaced, as if it had been written so."""
+    made = {
+        key: _section(type(getattr(plan, key)), {**vars(getattr(plan, key)), **table}, f"[{key}]")
+        for key, table in sections.items()
+    }
+    return dataclasses.replace(plan, **made)
 
 
 def _stages(table, path):

@@ -1,18 +1,20 @@
-"""Write the model card (Markdown) and its pictures (PNG) from a run and its exported model."""
+"""Write the model card (Markdown), a page (HTML) and slides of a run and its exported model."""
 
 import csv
+import dataclasses
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
+import numpy as np
 
-from . import dataset, metrics, nets, recipe, runs
+from . import dataset, metrics, nets, plots, recipe, runs, slides
+from . import page as pages
 from .errors import TrainingError
-from .evaluate import evaluate
-from .labels import EMOTIONS
+from .evaluate import Ensemble, evaluate, load_keras
 
 INTENDED_USE = """\
-Tell which of eight expressions a face shows, for emotiond's display and messages: one grey
+Tell which expression a face shows, for emotiond's display and messages: one grey
 48x48 picture of one face, cut as the sidecar's `crop` says. It names what taggers would call
 the expression; it does not know what a person feels. Not for decisions about people: not for
 hiring, schooling, policing, health or insurance, and not where the law forbids it (in the
@@ -47,100 +49,100 @@ def _percent(value):
     return f"{100 * value:.1f} %"
 
 
-def _class_table(found):
-    lines = ["| class | precision | recall | F1 | faces |", "| --- | ---: | ---: | ---: | ---: |"]
-    for label, row in found["per_class"].items():
-        lines.append(
-            f"| {label} | {_percent(row['precision'])} | {_percent(row['recall'])} |"
-            f" {_percent(row['f1'])} | {row['support']} |"
-        )
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Findings:
+    """All that the card, the page and the slides say of a run and its exported model."""
+
+    plan: recipe.Recipe
+    recipe_text: str
+    described: dict  # the sidecar
+    versions: dict
+    log: list
+    size: int  # bytes of the .tflite
+    parameters: int
+    multiply_adds: int
+    split: str
+    found: dict  # metrics.figures of the int8 file, and the two below
+    before: dict  # with temperature 1
+    exact: dict  # of the float net
+    plots: dict = field(repr=False)  # PNG by name
+    mistakes: bytes | None = field(repr=False)  # PNG with faces: not to be passed on
+
+    @property
+    def judged(self):
+        """Which faces were judged, and how."""
+        rule = "the data's own labels"
+        if self.plan.targets.judge == "majority":
+            rule = (
+                "FER+'s majority rule (votes of 1 become 0; the top of the ten columns holds more"
+                " than half of what is left and is an emotion)"
+            )
+        faces = self.found["samples"]
+        return f"{faces:,} faces of {self.split}, judged by {rule}. No test-time augmentation."
+
+    def accuracy_rows(self):
+        """Int8 beside float, as rows of text."""
+        found, exact, before = self.found, self.exact, self.before
+        f1 = f"macro F1 (classes with at least {metrics.LEAST_SUPPORT} faces)"
+        ece = f"calibration error (ECE), {metrics.ECE_BINS} bins, temperature 1"
+        return [
+            ["figure", "int8 file", "float net"],
+            ["accuracy", _percent(found["accuracy"]), _percent(exact["accuracy"])],
+            [f1, _percent(found["macro_f1"]), _percent(exact["macro_f1"])],
+            ["top 2", _percent(found["top2"]), _percent(exact["top2"])],
+            [ece, _percent(before["ece"]), _percent(exact["ece"])],
+            [f"the same, temperature {found['temperature']:.3f}", _percent(found["ece"]), ""],
+        ]
+
+    def size_rows(self):
+        """What the net costs, as rows of text."""
+        minutes = sum(row["seconds"] for row in self.log) / 60
+        return [
+            ["net", self.plan.net["name"]],
+            ["parameters", f"{self.parameters:,}"],
+            ["multiply-adds a face", f"{self.multiply_adds / 1e6:.1f} M"],
+            ["size of the int8 file", f"{self.size:,} bytes"],
+            ["training", f"{len(self.log)} epochs, {minutes:.0f} minutes"],
+        ]
+
+    def class_rows(self):
+        """Figures of each class, as rows of text."""
+        rows = [["class", "precision", "recall", "F1", "faces"]]
+        for label, row in self.found["per_class"].items():
+            shares = [_percent(row[key]) for key in ("precision", "recall", "f1")]
+            rows.append([label, *shares, str(row["support"])])
+        return rows
 
 
-def _confusion_table(found):
+def _markdown(rows):
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([head, "| --- |" + " ---: |" * (len(rows[0]) - 1), *body])
+
+
+def _confusion_rows(found):
     labels, rows = found["confusion"]["labels"], found["confusion"]["rows"]
-    lines = ["| truth \\ found | " + " | ".join(labels) + " |", "| --- |" + " ---: |" * len(labels)]
-    for label, row in zip(labels, rows, strict=True):
-        lines.append(f"| {label} | " + " | ".join(map(str, row)) + " |")
-    return "\n".join(lines)
+    body = [[label, *map(str, row)] for label, row in zip(labels, rows, strict=True)]
+    return [["truth \\ found", *labels], *body]
 
 
-def draw_curves(log, path):
-    """Plot loss and watched accuracy over epochs."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
-    axes.plot([row["epoch"] for row in log], [row["loss"] for row in log], label="training loss")
-    watched = [row for row in log if row["accuracy"] is not None]
-    epochs = [row["epoch"] for row in watched]
-    axes.plot(epochs, [row["watch_loss"] for row in watched], label="watched loss")
-    other = axes.twinx()
-    other.set_ylabel("accuracy")
-    other.plot(epochs, [row["accuracy"] for row in watched], "k--", label="watched accuracy")
-    figure.legend(loc="outside upper center", ncols=3)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
-
-
-def draw_confusion(found, path):
-    """Draw the confusion matrix, each row as shares of its true class."""
-    from matplotlib.figure import Figure
-
-    labels, rows = found["confusion"]["labels"], found["confusion"]["rows"]
-    figure = Figure(figsize=(5.5, 5), layout="constrained")
-    axes = figure.add_subplot(xlabel="found", ylabel="truth")
-    shares = [[cell / max(1, sum(row)) for cell in row] for row in rows]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
-    for down, row in enumerate(shares):
-        for across, share in enumerate(row):
-            colour = "white" if share > 0.5 else "black"
-            axes.text(across, down, f"{share:.2f}", ha="center", va="center", color=colour)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
-
-
-def _accuracy_section(split, found, exact, before):
-    return f"""\
-{found["samples"]} faces of {split} count under FER+'s majority rule (votes of 1 become 0; the top
-of the ten columns holds more than half of what is left and is an emotion). No test-time
-augmentation.
-
-| figure | int8 file | float net |
-| --- | ---: | ---: |
-| accuracy | {_percent(found["accuracy"])} | {_percent(exact["accuracy"])} |
-| macro F1 (classes with at least {metrics.LEAST_SUPPORT} faces) | {_percent(found["macro_f1"])} | {_percent(exact["macro_f1"])} |
-| top 2 | {_percent(found["top2"])} | {_percent(exact["top2"])} |
-| expected calibration error, {metrics.ECE_BINS} bins, temperature 1 | {_percent(before["ece"])} | {_percent(exact["ece"])} |
-| the same with temperature {found["temperature"]:.3f} | {_percent(found["ece"])} | |
-
-Per class, int8:
-
-{_class_table(found)}
-
-Confusion, int8 (rows: truth; columns: found):
-
-{_confusion_table(found)}
-"""
-
-
-def _card(plan, described, size, net, log, figures, split, card):
-    found, exact, before = figures
-    minutes = sum(row["seconds"] for row in log) / 60
-    work = f"{net.count_params():,} parameters, {nets.multiply_adds(net) / 1e6:.1f} M multiply-adds"
+def _card(findings, card):
+    plan, described, found = findings.plan, findings.described, findings.found
+    minutes = sum(row["seconds"] for row in findings.log) / 60
+    work = f"{findings.parameters:,} parameters, {findings.multiply_adds / 1e6:.1f} M multiply-adds"
+    labels = described["labels"]
     return f"""\
 # {plan.name} {plan.version}
 
-{plan.description[0].upper()}{plan.description[1:]}.
+{plan.description[:1].upper()}{plan.description[1:]}.
 Made by `recipes/{plan.name}.toml`; this card is written by `python -m emotion_training report`.
 
 | | |
 | --- | --- |
 | licence | {described["licence"]} |
-| size | {size:,} bytes, {work} a face |
+| size | {findings.size:,} bytes, {work} a face |
 | input | 48x48x1 int8, the grey value less 128 |
-| output | {len(EMOTIONS)} int8 logits: {", ".join(EMOTIONS)} |
-| training | {len(log)} epochs, {minutes:.0f} minutes |
+| output | {len(labels)} int8 logits: {", ".join(labels)} |
+| training | {len(findings.log)} epochs, {minutes:.0f} minutes |
 | SHA-256 | `{described["sha256"]}` |
 
 ## Intended use
@@ -150,17 +152,27 @@ Made by `recipes/{plan.name}.toml`; this card is written by `python -m emotion_t
 
 {described["training_data"]}.
 The pictures are not part of this project.
-Targets are the votes without single ones, as shares of the eight emotions.
 
 ## Accuracy
 
-{_accuracy_section(split, found, exact, before)}
+{findings.judged}
+
+{_markdown(findings.accuracy_rows())}
+
+Per class, int8:
+
+{_markdown(findings.class_rows())}
+
+Confusion, int8 (rows: truth; columns: found):
+
+{_markdown(_confusion_rows(found))}
+
 ![confusion]({card.with_suffix(".confusion.png").name})
 
 ## Calibration
 
-Probabilities are softmax(logits / {found["temperature"]:.4g}). The temperature has the least negative
-log likelihood on {split}'s int8 logits: {before["nll"]:.4f} nats before, {found["nll"]:.4f} after.
+Probabilities are softmax(logits / {found["temperature"]:.4g}). The temperature is fitted on the int8
+logits of {plan.export.temperature_split}. Negative log likelihood on {findings.split}: {findings.before["nll"]:.4f} nats before, {found["nll"]:.4f} after.
 
 ## Training
 
@@ -171,29 +183,61 @@ log likelihood on {split}'s int8 logits: {before["nll"]:.4f} nats before, {found
 {LIMITS}"""
 
 
-def report(run, data, model, card):
-    """Write `card` and, beside it, .curves.png and .confusion.png; returns the card's path.
-
-    `model` is the exported .tflite of the run; its sidecar must lie beside it.
-    """
-    run, model, card = Path(run), Path(model), Path(card)
-    plan = recipe.load(run / runs.RECIPE)
-    sidecar = model.with_suffix(".json")
+def _read_json(path, what):
     try:
-        described = json.loads(sidecar.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"unable to read the sidecar {sidecar}: {error}") from error
-    name = plan.export.temperature_split
-    split = dataset.split(data, name)
-    found, before = evaluate(model, split), evaluate(model, split, temperature=1.0)
-    exact = evaluate(run / runs.MODEL, split, temperature=1.0)
-    net = keras.saving.load_model(run / runs.MODEL, compile=False)
+        raise TrainingError(f"unable to read the {what} {path}: {error}") from error
+
+
+def gather(run, data, model):
+    """Judge the exported .tflite of a run, and its float net, on the watched split."""
+    run, model = Path(run), Path(model)
+    plan = recipe.load(run / runs.RECIPE)
+    described = _read_json(model.with_suffix(".json"), "sidecar")
     log = read_log(run)
-    card.parent.mkdir(parents=True, exist_ok=True)
-    draw_curves(log, card.with_suffix(".curves.png"))
-    draw_confusion(found, card.with_suffix(".confusion.png"))
-    text = _card(
-        plan, described, model.stat().st_size, net, log, (found, exact, before), name, card
+    split = dataset.split(data, plan.train.watch_split)
+    judge = plan.targets.judge
+    found = evaluate(model, split, judge=judge)
+    net = load_keras(run / runs.MODEL)
+    ensemble = Ensemble([model])
+    pixels, truth = split.judged(dataclasses.replace(plan.targets, labels=ensemble.labels))
+    sure = np.exp(ensemble.logits(pixels))
+    return Findings(
+        plan=plan,
+        recipe_text=(run / runs.RECIPE).read_text(encoding="utf-8"),
+        described=described,
+        versions=_read_json(run / runs.VERSIONS, "versions"),
+        log=log,
+        size=model.stat().st_size,
+        parameters=net.count_params(),
+        multiply_adds=nets.multiply_adds(net),
+        split=plan.train.watch_split,
+        found=found,
+        before=evaluate(model, split, temperature=1.0, judge=judge),
+        exact=evaluate(run / runs.MODEL, split, temperature=1.0, judge=judge),
+        plots={
+            "curves": plots.curves(log),
+            "confusion": plots.confusion(found),
+            "classes": plots.classes(found),
+            "reliability": plots.reliability(sure, truth, found["ece"]),
+        },
+        mistakes=plots.mistakes(pixels, sure, truth, ensemble.labels),
     )
-    runs.write_whole(card, lambda part: part.write_text(text, encoding="utf-8"))
-    return card
+
+
+def report(run, data, model, card):
+    """Write the card and, beside it, .curves.png and .confusion.png; page and slides into the run.
+
+    `model` is the exported .tflite of the run; its sidecar must lie beside it. Returns the
+    paths of the card, the page and the slides.
+    """
+    findings, card = gather(run, data, model), Path(card)
+    card.parent.mkdir(parents=True, exist_ok=True)
+    for name in ("curves", "confusion"):
+        card.with_suffix(f".{name}.png").write_bytes(findings.plots[name])
+    runs.write_text(card, _card(findings, card))
+    page, deck = Path(run) / runs.PAGE, Path(run) / runs.SLIDES
+    runs.write_text(page, pages.page(findings))
+    runs.write_whole(deck, lambda part: slides.write(findings, part))
+    return card, page, deck

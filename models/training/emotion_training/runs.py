@@ -20,6 +20,8 @@ MODEL = "model.keras"
 LOG = "log.csv"
 VERSIONS = "versions.json"
 EXPORT = "export.json"
+PAGE = "report.html"
+SLIDES = "report.pptx"
 TENSORBOARD = "tensorboard"
 LOG_COLUMNS = (
     "epoch", "learning_rate", "loss", "accuracy", "macro_f1", "watch_loss", "seconds", "stage",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pptx import Presentation
 
-from emotion_training import runs
+from emotion_training import plots, runs
 from emotion_training.__main__ import main
 
 PACKAGE = Path(__file__).parents[1]
@@ -87,6 +89,41 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     assert main(["report", *common, "--model", model, "--card", str(card)]) == 0
     assert sidecar["sha256"] in card.read_text(encoding="utf-8")
     assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
+    _check_page(unbroken, found)
+    _check_slides(unbroken, found)
+
+
+def _check_page(run, found):
+    page = (run / runs.PAGE).read_text(encoding="utf-8")
+    pictures = re.findall(r'src="([^"]{1,40})', page)
+    assert len(pictures) >= 4
+    assert all(one.startswith("data:image/png;base64,iVBOR") for one in pictures), "self-contained"
+    assert f"<td>{100 * found['accuracy']:.1f} %</td>" in page
+    assert "tensorflow" in page and "name = &quot;tiny&quot;" in page
+    wrong = round((1 - found["accuracy"]) * found["samples"])
+    assert ("For local eyes only" in page) == (wrong > 0)
+
+
+def _check_slides(run, found):
+    deck = Presentation(run / runs.SLIDES)
+    titles, cells = [], []
+    for slide in deck.slides:
+        titles.append(slide.shapes.title.text_frame.text)
+        for shape in slide.shapes:
+            assert 0 <= shape.left and shape.left + shape.width <= deck.slide_width, titles[-1]
+            assert 0 <= shape.top and shape.top + shape.height <= deck.slide_height, titles[-1]
+            if shape.has_table:
+                cells += [cell.text for row in shape.table.rows for cell in row.cells]
+    assert titles[0] == "tiny 0.0.1" and {"Confusion", "Calibration", "Training"} <= set(titles)
+    assert f"{100 * found['accuracy']:.1f} %" in cells
+
+
+def test_mistakes_are_drawn_where_there_are_any():
+    pixels = np.zeros((3, 48, 48), np.uint8)
+    sure = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    assert plots.mistakes(pixels, sure, np.array([0, 1, 1]), ("happy", "sad")) is None
+    found = plots.mistakes(pixels, sure, np.array([1, 0, 1]), ("happy", "sad"))
+    assert found.startswith(b"\x89PNG")
 
 
 def test_export_without_a_model(made_up, tmp_path, capsys):

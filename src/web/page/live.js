@@ -140,7 +140,7 @@ function cover() {
 let spoken = "", face = "";
 
 function now() {
-  const reading = status.parts.camera.state === "streaming";
+  const reading = online && status.parts.camera.state === "streaming";
   const name = reading ? status.emotion : "off";
   if (face !== name) {
     face = name;
@@ -327,6 +327,9 @@ export const live = {
   lost() {
     online = false;
     byId("switch").disabled = true;
+    // What was true is not told as if it were.
+    byId("oled").hidden = true;
+    if (shown && status) now();
     cover();
   },
   receive(fresh) {
