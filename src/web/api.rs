@@ -62,6 +62,7 @@ pub async fn timeline(State(app): State<Arc<App>>) -> Json<Timeline> {
 /// How far back.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Span {
     /// 1 to 1440.
     #[serde(default = "an_hour")]
