@@ -105,7 +105,7 @@ impl Live {
         self.encoded.load(Ordering::Relaxed)
     }
 
-    /// Encodes until shutdown; `beat` is called at least every [`TICK`].
+    /// Encodes until shutdown; `beat` is called at least every `TICK`.
     pub fn run(&self, shutdown: &Shutdown, beat: &dyn Fn()) {
         while !shutdown.requested() {
             beat();

@@ -103,7 +103,7 @@ impl Photos {
 }
 
 impl Worker {
-    /// Answers until shutdown; `beat` is called at least every [`TICK`] but while a photo is worked on.
+    /// Answers until shutdown; `beat` is called at least every `TICK` but while a photo is worked on.
     pub fn run(mut self, shutdown: &Shutdown, beat: &dyn Fn()) {
         while !shutdown.requested() {
             beat();
