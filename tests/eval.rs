@@ -287,11 +287,12 @@ fn two_models_are_compared_on_the_same_faces() {
         let (happy, sad) = (at("happy"), at("sad"));
         labels.swap(happy, sad);
         sidecar["name"] = "gloomy".into();
+        sidecar["version"] = "7.7.7".into();
     });
     let found = figures(&["eval", text(&data), "--json", "--against", text(&other)]);
     let against = &found["against"];
     assert_eq!((&found["accuracy"], &against["accuracy"]), (&0.5.into(), &0.5.into()));
-    assert_eq!(against["model"], "gloomy 0.1.0");
+    assert_eq!(against["model"], "gloomy 7.7.7");
     assert_eq!(against["confusion"]["rows"], json!([[0, 1], [0, 1]]));
     assert_eq!(
         against["mcnemar"],
