@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -20,10 +20,14 @@ impl Progress {
             return Self::none();
         }
         let template = match total {
-            Some(_) => "{msg}{wide_bar} {human_pos} of {human_len} {prefix}, {per_sec:.0}, {eta} left",
-            None => "{msg}{spinner} {human_pos} {prefix}, {per_sec:.0}",
+            Some(_) => "{msg}{wide_bar} {human_pos} of {human_len} {prefix}, {rate}, {eta} left",
+            None => "{msg}{spinner} {human_pos} {prefix}, {rate}",
         };
         let style = ProgressStyle::with_template(template).expect("a template that indicatif knows");
+        // indicatif's own `per_sec` has four decimals.
+        let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let _ = write!(text, "{:.0}/s", state.per_sec());
+        });
         let title = if title.is_empty() { String::new() } else { format!("{title} ") };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
         let bar = bar.with_style(style).with_message(title).with_prefix(unit.to_owned());

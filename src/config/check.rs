@@ -228,9 +228,9 @@ fn classifier(raw: raw::RawClassifier, places: &Places<'_>) -> Result<Classifier
 
 fn smoothing(raw: raw::RawSmoothing, places: &Places<'_>) -> Result<Smoothing, ConfigError> {
     Ok(Smoothing {
-        window: places.seconds("smoothing.window_s", raw.window_s, 0.5, 0.0..=60.0)?,
+        window: places.seconds("smoothing.window_s", raw.window_s, 0.3, 0.0..=60.0)?,
         margin: places.number("smoothing.margin", raw.margin, 0.1, 0.0..=1.0)? as f32,
-        dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.6, DWELL_S)?,
+        dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.3, DWELL_S)?,
         hold: places.seconds("smoothing.hold_s", raw.hold_s, 1.0, 0.0..=60.0)?,
     })
 }

@@ -91,7 +91,7 @@ def test_states_are_those_of_the_portrait(house, emotiond):
     house.wait_for(PROBLEM, "off")
     house.wait_for(SWITCH, "on")
     house.wait_for(LIMIT, "0.4")
-    house.wait_for("number.living_room_dwell", "0.6")
+    house.wait_for("number.living_room_dwell", "0.3")
     assert 50 < float(house.state("sensor.living_room_confidence")) <= 100
     for entity in ("sensor.living_room_frame_rate", "sensor.living_room_latency"):
         eventually(entity, lambda: house.state(entity) not in ("unknown", "unavailable"))
