@@ -152,6 +152,17 @@ fn default_id() -> String {
     }
 }
 
+const COMMAND_FORMATS: [(&str, CommandFormat); 8] = [
+    ("auto", CommandFormat::Auto),
+    ("rgb", CommandFormat::Raw(RawFormat::Rgb)),
+    ("bgr", CommandFormat::Raw(RawFormat::Bgr)),
+    ("yuyv", CommandFormat::Raw(RawFormat::Yuyv)),
+    ("uyvy", CommandFormat::Raw(RawFormat::Uyvy)),
+    ("nv12", CommandFormat::Raw(RawFormat::Nv12)),
+    ("i420", CommandFormat::Raw(RawFormat::I420)),
+    ("grey", CommandFormat::Raw(RawFormat::Grey)),
+];
+
 fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigError> {
     let source = places.value("camera.source", raw.source, Source::Auto, |text| source(&text))?;
     let rotate = places.value("camera.rotate", raw.rotate, Rotation::None, |degrees| match degrees {
@@ -164,6 +175,7 @@ fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigErro
     Ok(Camera {
         source,
         enabled: raw.enabled.is_none_or(Spanned::into_inner),
+        format: places.choice("camera.format", raw.format, CommandFormat::Auto, &COMMAND_FORMATS)?,
         width: places.integer("camera.width", raw.width, 640, 16..=8192)?,
         height: places.integer("camera.height", raw.height, 480, 16..=8192)?,
         fps: places.integer("camera.fps", raw.fps, 30, 1..=240)?,

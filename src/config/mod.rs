@@ -68,9 +68,31 @@ impl fmt::Display for Source {
             Self::Auto => f.write_str("auto"),
             Self::Device(path) => path.display().fmt(f),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
-            Self::Command(words) => write!(f, "command:{}", shell_words::join(words)),
+            // Its arguments may hold a password, as the addresses of network cameras do.
+            Self::Command(words) => write!(f, "command:{}", words.first().map_or("", String::as_str)),
         }
     }
+}
+
+/// What a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandFormat {
+    /// MJPEG or YUV4MPEG2, as its first bytes say.
+    Auto,
+    /// Frames of the configured size, one after the other and nothing between.
+    Raw(RawFormat),
+}
+
+/// How the pixels of a raw frame are laid out; rows without padding, Y'CbCr in limited range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RawFormat {
+    Rgb,
+    Bgr,
+    Yuyv,
+    Uyvy,
+    Nv12,
+    I420,
+    Grey,
 }
 
 /// How a replay is paced.
@@ -97,6 +119,7 @@ pub struct Camera {
     pub source: Source,
     /// May be switched off over MQTT and HTTP, and on again only when true.
     pub enabled: bool,
+    pub format: CommandFormat,
     /// Wished size in pixels, before rotation, and rate in frames a second.
     pub width: u32,
     pub height: u32,
@@ -311,6 +334,14 @@ mod tests {
                 "test.toml:2: classifier.min_confidence: 1.5 is out of range (0 to 1)",
             ),
             ("[camera]\nrotate = 45\n", "test.toml:2: camera.rotate: 45 is none of 0, 90, 180, 270"),
+            (
+                "[camera]\nsource = \"command:a 'b\"\n",
+                "test.toml:2: camera.source: unable to split \"a 'b\": missing closing quote",
+            ),
+            (
+                "[camera]\nformat = \"h264\"\n",
+                "test.toml:2: camera.format: \"h264\" is none of auto, rgb, bgr, yuyv, uyvy, nv12, i420, grey",
+            ),
             ("[camera]\nsource = \"usb\"\n", "test.toml:2: camera.source: \"usb\" is no source"),
             ("[camera\n", "test.toml:1: "),
             (

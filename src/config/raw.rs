@@ -31,6 +31,7 @@ section!(RawDevice { id: String, state_dir: String });
 section!(RawCamera {
     source: String,
     enabled: bool,
+    format: String,
     width: i64,
     height: i64,
     fps: i64,
