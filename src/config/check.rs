@@ -228,9 +228,20 @@ fn classifier(raw: raw::RawClassifier, places: &Places<'_>) -> Result<Classifier
             path if path.starts_with('/') => Ok(Delegate::Library(path.into())),
             _ => Err(format!("{name:?} is none of cpu, gpu, edgetpu or the path of a library")),
         })?;
+    let external = matches!(delegate, Delegate::EdgeTpu | Delegate::Library(_));
+    let delegate_options =
+        places.value("classifier.delegate_options", raw.delegate_options, BTreeMap::new(), |options| {
+            if options.is_empty() || external {
+                Ok(options)
+            } else {
+                Err(format!("delegate {delegate} takes none (edgetpu and libraries do)"))
+            }
+        })?;
     Ok(Classifier {
         model: places.path(raw.model).unwrap_or_else(|| DEFAULT_CLASSIFIER.into()),
         delegate,
+        delegate_options,
+        classic_library: places.path(raw.classic_library),
         fallback: raw.fallback.is_none_or(Spanned::into_inner),
         threads: places.integer("classifier.threads", raw.threads, 0, 0..=64)?,
         min_confidence: places.number("classifier.min_confidence", raw.min_confidence, 0.4, MIN_CONFIDENCE)?

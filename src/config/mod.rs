@@ -153,14 +153,29 @@ pub enum Delegate {
     Library(PathBuf),
 }
 
+impl fmt::Display for Delegate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::EdgeTpu => f.write_str("edgetpu"),
+            Self::Library(path) => path.display().fmt(f),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// File, or name of a shipped model.
     pub model: PathBuf,
     pub delegate: Delegate,
+    /// Keys and values that an external delegate knows.
+    pub delegate_options: BTreeMap<String, String>,
+    /// The classic TFLite library; `None`: one beside the runtime, or the system's.
+    pub classic_library: Option<PathBuf>,
     /// Run on the CPU when the delegate is not to be had.
     pub fallback: bool,
-    /// 0: the runtime's default.
+    /// Of what an external delegate leaves to the CPU; 0: the library's default.
     pub threads: u32,
     /// Below this probability, 0 to 1, a face is `uncertain`.
     pub min_confidence: f32,

@@ -45,6 +45,8 @@ section!(RawDetector { model: String, min_score: f64, min_size: i64, max_faces: 
 section!(RawClassifier {
     model: String,
     delegate: String,
+    delegate_options: std::collections::BTreeMap<String, String>,
+    classic_library: String,
     fallback: bool,
     threads: i64,
     min_confidence: f64,

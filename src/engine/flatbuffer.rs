@@ -9,6 +9,8 @@ use super::{DType, Quantization, TensorInfo};
 pub struct ModelInfo {
     pub inputs: Vec<TensorInfo>,
     pub outputs: Vec<TensorInfo>,
+    /// Number of nodes in the graph.
+    pub nodes: usize,
     /// Names of custom operators, such as `edgetpu-custom-op`.
     pub custom_operators: Vec<String>,
 }
@@ -45,7 +47,8 @@ fn read_model(file: &[u8]) -> Option<ModelInfo> {
         .into_iter()
         .flatten()
         .collect();
-    Some(ModelInfo { inputs: describe(1)?, outputs: describe(2)?, custom_operators })
+    let nodes = subgraph.vector(3).map_or(0, |operators| operators.len);
+    Some(ModelInfo { inputs: describe(1)?, outputs: describe(2)?, nodes, custom_operators })
 }
 
 fn tensor(table: Table<'_>) -> Option<TensorInfo> {
