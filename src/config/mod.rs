@@ -2,6 +2,7 @@
 //! `raw` and cannot be seen by later code.
 
 mod check;
+mod display;
 mod raw;
 mod rules;
 mod web;
@@ -198,6 +199,7 @@ pub enum DisplayDriver {
     /// An SSD1306 where one answers, else none.
     Auto,
     Ssd1306,
+    Sh1106,
     /// PNG and terminal only.
     Preview,
     None,
@@ -209,11 +211,43 @@ pub enum DisplaySize {
     W128H32,
 }
 
+/// The GPIO lines of a panel on SPI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spi {
+    /// `/dev/gpiochipN`.
+    pub chip: PathBuf,
+    /// Low for commands, high for data.
+    pub dc_line: u32,
+    pub reset_line: Option<u32>,
+}
+
+/// When the panel is dimmed, in minutes after midnight, local time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Night {
+    pub from: u16,
+    /// Excluded; may be earlier than `from`.
+    pub until: u16,
+    /// 0 to 255.
+    pub contrast: u8,
+}
+
+impl Night {
+    pub const fn contains(&self, minute: u16) -> bool {
+        if self.from <= self.until {
+            self.from <= minute && minute < self.until
+        } else {
+            self.from <= minute || minute < self.until
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Display {
     pub driver: DisplayDriver,
-    /// `/dev/i2c-N`; `None`: those that a board gives to its user are tried.
+    /// `/dev/i2c-N` or `/dev/spidevN.M`; `None`: the I2C buses that a board gives to its user are tried.
     pub bus: Option<PathBuf>,
+    /// With a bus that is SPI.
+    pub spi: Option<Spi>,
     /// 7-bit I2C address.
     pub address: u8,
     pub size: DisplaySize,
@@ -221,6 +255,7 @@ pub struct Display {
     pub flip: bool,
     /// 0 to 255.
     pub contrast: u8,
+    pub night: Option<Night>,
     /// Written whenever the picture changes, whatever the driver.
     pub preview_png: Option<PathBuf>,
     /// Blank after this long without a face; `None`: never.
