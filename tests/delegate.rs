@@ -187,6 +187,23 @@ fn what_hinders_a_delegate_is_said_and_the_cpu_does_it() {
 }
 
 #[test]
+fn a_model_compiled_for_coral_runs_nowhere_else() {
+    let model = format!("{ROOT}/tests/data/edgetpu.tflite");
+    let output = emotiond(Command::new(env!("CARGO_BIN_EXE_emotiond")).arg("check"), &[("model", &model)]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(78) && said.contains("was compiled for an Edge TPU"), "{output:?}");
+
+    let classic = classic_library().display().to_string();
+    let settings = [("model", &*model), ("delegate", "edgetpu"), ("classic_library", &classic)];
+    let output = emotiond(under_loader(env!("CARGO_BIN_EXE_emotiond")).arg("check"), &settings);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    for part in ["libedgetpu.so.1: cannot open", "(apt install libedgetpu1-std); nor does the CPU do: "] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
 fn delegates_that_this_machine_cannot_have_are_named() {
     let program = || Command::new(env!("CARGO_BIN_EXE_emotiond"));
     // Not silently on the CPU of the classic library.

@@ -14,9 +14,6 @@ use super::{Engine, EngineError, TensorInfo, check_shapes, one_line};
 /// Coral's runtime, as its package `libedgetpu1-std` installs it.
 const EDGETPU_LIBRARY: &str = "libedgetpu.so.1";
 
-/// The operator that stands for what `edgetpu_compiler` compiled.
-const EDGETPU_OPERATOR: &str = "edgetpu-custom-op";
-
 /// Which external delegate is wanted, and how.
 #[derive(Clone, Debug)]
 pub struct External {
@@ -83,7 +80,7 @@ impl Classic {
             std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
         let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
         check_shapes(&info).map_err(unusable)?;
-        if external.library.is_none() && !info.custom_operators.iter().any(|name| name == EDGETPU_OPERATOR) {
+        if external.library.is_none() && !info.is_for_edgetpu() {
             return Err(refused(format!(
                 "{} was not compiled for it (run edgetpu_compiler on the model)",
                 path.display()

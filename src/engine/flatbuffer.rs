@@ -15,6 +15,13 @@ pub struct ModelInfo {
     pub custom_operators: Vec<String>,
 }
 
+impl ModelInfo {
+    /// Whether `edgetpu_compiler` made it: this operator stands for what it compiled.
+    pub fn is_for_edgetpu(&self) -> bool {
+        self.custom_operators.iter().any(|name| name == "edgetpu-custom-op")
+    }
+}
+
 /// Why bytes are no TFLite model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {

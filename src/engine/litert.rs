@@ -123,6 +123,14 @@ impl LiteRt {
             std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
         let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
         check_shapes(&info).map_err(unusable)?;
+        // The runtime would say so only when it is run.
+        if info.is_for_edgetpu() {
+            return Err(unusable(
+                "it was compiled for an Edge TPU and runs nowhere else (set classifier.delegate = \"edgetpu\", or use \
+                 the model that it was made from)"
+                    .to_owned(),
+            ));
+        }
 
         let failed = |error: edgefirst_tflite::Error| unusable(one_line(&error));
         let model: &'static Model<'static> =
