@@ -2,12 +2,14 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|run|test|test-all [ARCH]     ARCH: x86_64 or aarch64; default: this machine
+#   scripts/prepare.sh build|run|test|test-all|gpu [ARCH]     ARCH: x86_64 or aarch64; default: this machine
+#
+# gpu fetches the runtime's accelerator for GPUs (19 MB), which classifier.delegate = "gpu" needs.
 #
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|run|test|test-all [ARCH]"}
+step=${1:?"usage: $0 build|run|test|test-all|gpu [ARCH]"}
 arch=${2:-$(uname -m)}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
@@ -15,7 +17,7 @@ cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
 # bindgen (v4l2-sys-mit) needs libclang, native-tls needs OpenSSL.
 packages='gcc libc6-dev libclang-dev libssl-dev pkg-config python3 python3-pip'
 case $step in
-build) ;;
+build | gpu) ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
 test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium" ;;
@@ -86,6 +88,45 @@ fetch_runtime() {
     extract "$wheel" ai_edge_litert/libLiteRt.so "$third_party/$arch/libLiteRt.so"
 }
 
+fetch_gpu() {
+    [ -f "$third_party/$arch/libLiteRtWebGpuAccelerator.so" ] && return
+    wheel=$(wheel ai-edge-litert 2.3.0 "manylinux_2_27_$arch" "$runtime_sha256")
+    extract "$wheel" ai_edge_litert/libLiteRtWebGpuAccelerator.so "$third_party/$arch/libLiteRtWebGpuAccelerator.so"
+}
+
+# The classic TFLite library, against which the tests run an external delegate. Only Debian unstable has it, and
+# it needs that suite's C library: so all that it needs is unpacked, its loader included, and nothing installed.
+fetch_classic() {
+    classic=$third_party/classic
+    [ -d "$classic" ] && return
+    debs=$cache/classic-$(dpkg --print-architecture)
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT INT TERM
+    if ! [ -d "$debs" ]; then
+        echo "downloading libtensorflow-lite"
+        mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/debs"
+        : >"$work/status"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" \
+            >"$work/sources.list"
+        cat >"$work/apt.conf" <<CONF
+Dir::Etc { sourcelist "$work/sources.list"; sourceparts "-"; };
+Dir::State "$work"; Dir::State::lists "$work/lists"; Dir::State::status "$work/status"; Dir::Cache "$work";
+Acquire::Languages "none"; APT::Sandbox::User "root";
+CONF
+        # Its own names change with each of its dependencies' versions.
+        (cd "$work/debs" && export APT_CONFIG="$work/apt.conf" && apt-get update -qq &&
+            apt-get install -s -qq --no-install-recommends libtensorflow-lite2.14.1 | awk '/^Inst/ { print $2 }' |
+            xargs apt-get download -qq)
+        mkdir -p "$cache"
+        mv "$work/debs" "$debs"
+    fi
+    for deb in "$debs"/*.deb; do dpkg-deb --extract "$deb" "$work/root"; done
+    mkdir -p "$classic.part"
+    cp -a "$work"/root/usr/lib/*-linux-gnu/*.so* "$classic.part/"
+    mv "$classic.part" "$classic"
+    rm -rf "$work"
+}
+
 fetch_detectors() {
     [ -f "$detectors/face-short-range.tflite" ] && [ -f "$detectors/face-full-range.tflite" ] &&
         [ -f "$third_party/LICENSE.mediapipe" ] && return
@@ -122,5 +163,5 @@ fetch_promtool() {
 install_packages
 fetch_runtime
 fetch_detectors
-[ "$step" = build ] || fetch_portrait
-case $step in test | test-all) fetch_promtool ;; esac
+case $step in build | gpu) ;; *) fetch_portrait ;; esac
+case $step in gpu) fetch_gpu ;; test | test-all) fetch_promtool; fetch_classic ;; esac

@@ -14,6 +14,8 @@ pub struct NotFound {
 }
 
 const RUNTIME_FILE: &str = "libLiteRt.so";
+const GPU_FILE: &str = "libLiteRtWebGpuAccelerator.so";
+const CLASSIC_FILE: &str = "libtensorflowlite_c.so";
 
 /// The `.tflite` file that `name` stands for: a path where it holds a slash or an extension, else
 /// the name of a model in one of the folders.
@@ -40,13 +42,27 @@ pub fn runtime() -> Result<PathBuf, NotFound> {
     {
         return Ok(path);
     }
+    library(RUNTIME_FILE, format!("TFLite runtime {RUNTIME_FILE}"))
+}
+
+/// The runtime's accelerator for GPUs, which is a package of its own.
+pub fn gpu_accelerator() -> Result<PathBuf, NotFound> {
+    library(GPU_FILE, format!("GPU accelerator {GPU_FILE}"))
+}
+
+/// The classic TFLite library, where one lies beside the runtime.
+pub fn classic_library() -> Option<PathBuf> {
+    library(CLASSIC_FILE, String::new()).ok()
+}
+
+fn library(file: &str, what: String) -> Result<PathBuf, NotFound> {
     let folders = [
         std::env::var_os("EMOTIOND_RUNTIME").map(PathBuf::from),
         beside_executable(),
         Some(repository().join("third_party").join(std::env::consts::ARCH)),
         Some(PathBuf::from("/usr/lib/emotiond")),
     ];
-    find(folders, Path::new(RUNTIME_FILE), format!("TFLite runtime {RUNTIME_FILE}"), "EMOTIOND_RUNTIME")
+    find(folders, Path::new(file), what, "EMOTIOND_RUNTIME")
 }
 
 fn find(

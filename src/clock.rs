@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 /// RFC 3339, UTC, milliseconds: `2026-01-31T12:00:00.123Z`.
 pub fn rfc3339(time: Timestamp) -> String {
@@ -13,6 +13,12 @@ pub fn rfc3339(time: Timestamp) -> String {
 pub fn timestamp(instant: Instant) -> Timestamp {
     let age = instant.elapsed();
     Timestamp::now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Minutes since midnight in the system's time zone.
+pub fn minute_of_day() -> u16 {
+    let now = Zoned::now();
+    60 * u16::from(now.hour().unsigned_abs()) + u16::from(now.minute().unsigned_abs())
 }
 
 #[cfg(test)]

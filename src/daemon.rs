@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{Config, Delegate};
+use crate::config::Config;
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
 use crate::shutdown::Shutdown;
@@ -282,9 +282,6 @@ impl Daemon {
 
 /// Sections that are understood but whose part this version does not have.
 fn say_what_is_not_there(config: &Config) {
-    if config.classifier.delegate != Delegate::Cpu {
-        log::warn!("classifier.delegate: this version runs models on the CPU only");
-    }
     if config.people.enabled {
         log::warn!("people.enabled: this version does not recognise people");
     }

@@ -30,6 +30,8 @@ pub mod engine;
 pub mod eval;
 /// A picture in memory and the geometry on it.
 pub mod frame;
+/// Programs that the daemon starts, and ends with all that they started.
+pub mod group;
 /// The last day in minutes.
 pub mod history;
 /// A slot that holds the newest thing.

@@ -1,11 +1,13 @@
 //! From names in the configuration to loaded nets.
 
 use std::path::Path;
+use std::sync::Once;
 
 use crate::assets::{self, NotFound};
 use crate::classify::Classifier;
-use crate::config;
+use crate::config::{self, Delegate};
 use crate::detect::FaceDetector;
+use crate::engine::classic::{Classic, External};
 use crate::engine::litert::{LiteRt, Runtime};
 use crate::engine::{Engine, EngineError};
 use crate::pipeline::Pipeline;
@@ -20,6 +22,8 @@ pub enum ModelError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Sidecar(#[from] SidecarError),
+    #[error("{refusal}; nor does the CPU do: {error}")]
+    NeitherNor { refusal: String, error: EngineError },
 }
 
 /// The configured face detector.
@@ -30,12 +34,63 @@ pub fn detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
     FaceDetector::new(engine, model, config).map_err(|unfit| sidecar::mismatch(&path, unfit).into())
 }
 
-/// The configured emotion net.
+/// The configured emotion net, on what it can be had on. That is told in the log, once.
 pub fn classifier(config: &config::Classifier) -> Result<Classifier, ModelError> {
+    static TOLD: Once = Once::new();
+    let (classifier, refusal) = classifier_and_refusal(config)?;
+    TOLD.call_once(|| match refusal {
+        Some(refusal) => log::warn!("classifier: {refusal}; running on the CPU (classifier.fallback)"),
+        None if config.delegate == Delegate::Cpu && config.threads != 0 => {
+            log::warn!("classifier.threads: the CPU's runtime takes no number of threads, only delegates do");
+        }
+        None => log::info!("classifier: {} on {}", classifier.name(), classifier.delegate()),
+    });
+    Ok(classifier)
+}
+
+/// The configured emotion net, and why it runs on the CPU when another delegate is configured.
+///
+/// # Errors
+/// Also the delegate's, unless the CPU may do instead.
+pub fn classifier_and_refusal(
+    config: &config::Classifier,
+) -> Result<(Classifier, Option<ModelError>), ModelError> {
     let path = assets::model(&config.model)?;
-    let engine = engine(&path)?;
+    let (engine, refusal) = match delegated(&path, config) {
+        Ok(engine) => (engine, None),
+        Err(refusal @ (ModelError::NotFound(_) | ModelError::Engine(EngineError::Delegate { .. })))
+            if config.fallback && config.delegate != Delegate::Cpu =>
+        {
+            let runtime = Runtime::open(&assets::runtime()?)?;
+            // A model that was compiled for the delegate cannot run on the CPU: then both are said.
+            let engine = LiteRt::load(runtime, &path)
+                .map_err(|error| ModelError::NeitherNor { refusal: refusal.to_string(), error })?;
+            let engine: Box<dyn Engine> = Box::new(engine.instead_of(&config.delegate.to_string()));
+            (engine, Some(refusal))
+        }
+        Err(error) => return Err(error),
+    };
     let model: EmotionModel = sidecar::read(&path, Kind::Emotion)?;
-    Classifier::new(engine, model).map_err(|unfit| sidecar::mismatch(&path, unfit).into())
+    let classifier = Classifier::new(engine, model).map_err(|unfit| sidecar::mismatch(&path, unfit))?;
+    Ok((classifier, refusal))
+}
+
+/// The model on the configured delegate.
+fn delegated(path: &Path, config: &config::Classifier) -> Result<Box<dyn Engine>, ModelError> {
+    let library = match &config.delegate {
+        Delegate::Cpu => return engine(path),
+        Delegate::Gpu => {
+            let runtime = Runtime::open(&assets::runtime()?)?;
+            let runtime = runtime.with_gpu(&assets::gpu_accelerator()?)?;
+            return Ok(Box::new(LiteRt::load(runtime, path)?));
+        }
+        Delegate::EdgeTpu => None,
+        Delegate::Library(path) => Some(path.clone()),
+    };
+    let options = config.delegate_options.clone().into_iter().collect();
+    let external = External { library, options, threads: config.threads };
+    let classic = config.classic_library.clone().or_else(assets::classic_library);
+    Ok(Box::new(Classic::load(classic.as_deref(), &external, path)?))
 }
 
 /// The configured detector and net, ready for frames.

@@ -1,31 +1,23 @@
 //! Cameras as the daemon sees them: replayed photos and films made here, nodes that are no cameras,
 //! and the camera thread.
 
+#[path = "support/cameras.rs"]
+mod cameras;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use cameras::{Running, children_with, config, next, open_error};
 use emotiond::camera::film::{Film, FilmError};
-use emotiond::camera::thread::{self, Links, State, Status};
-use emotiond::camera::{self, Camera, CameraError, list};
-use emotiond::config::{self, Config, Pace, Rotation, Source};
+use emotiond::camera::thread::State;
+use emotiond::camera::{self, CameraError, list};
+use emotiond::config::{self, Pace, Rotation, Source};
 use emotiond::frame::{Frame, PixelFormat};
-use emotiond::latest::Latest;
 use emotiond::photo;
-use emotiond::shutdown::Shutdown;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
-
-/// Longest wait for what must come.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-fn config(source: Source) -> config::Camera {
-    let defaults = Config::parse("", "test", &Default::default()).expect("defaults").camera;
-    config::Camera { source, pace: Pace::FlatOut, repeat: false, fps: 100, ..defaults }
-}
 
 fn replay(path: &Path) -> config::Camera {
     config(Source::Replay(path.to_owned()))
@@ -61,29 +53,6 @@ fn film(folder: &Path, name: &str, more: &[&str]) -> PathBuf {
     path
 }
 
-/// The next frame or the error that is not just "not yet".
-fn next(camera: &mut dyn Camera) -> Result<Frame, CameraError> {
-    let deadline = Instant::now() + DEADLINE;
-    while Instant::now() < deadline {
-        match camera.next() {
-            Err(CameraError::Waiting) => {}
-            result => return result,
-        }
-    }
-    panic!("no frame");
-}
-
-fn open_error(config: &config::Camera) -> String {
-    match camera::open(config) {
-        Ok(camera) => panic!("opened {}", camera.description()),
-        Err(error) => {
-            let error = error.to_string();
-            assert!(!error.contains('\n'), "{error}");
-            error
-        }
-    }
-}
-
 #[test]
 fn nodes_that_are_no_cameras_say_why() {
     let folder = TempDir::new().expect("temporary folder");
@@ -99,8 +68,6 @@ fn nodes_that_are_no_cameras_say_why() {
         let error = open_error(&config(Source::Device(path.to_owned())));
         assert_eq!(error, format!("unable to open {}: {reason}", path.display()));
     }
-    let error = open_error(&config(Source::Command(vec!["rpicam-vid".to_owned()])));
-    assert!(error.starts_with("unable to open command rpicam-vid: this version"), "{error}");
 }
 
 #[test]
@@ -339,54 +306,6 @@ fn a_dropped_film_leaves_no_child() {
     assert_eq!(children_with(&path), 1);
     drop(film);
     assert_eq!(children_with(&path), 0);
-}
-
-/// Processes, zombies of ours included, whose command line has `path`.
-fn children_with(path: &Path) -> usize {
-    let needle = path.to_string_lossy().into_owned();
-    std::fs::read_dir("/proc")
-        .expect("proc")
-        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .filter(|line| String::from_utf8_lossy(line).contains(&needle))
-        .count()
-}
-
-/// A running camera thread.
-struct Running {
-    links: Links,
-    thread: JoinHandle<()>,
-}
-
-impl Running {
-    fn start(config: config::Camera) -> Self {
-        let links = Links {
-            restart: Arc::default(),
-            frames: Latest::default(),
-            status: Arc::new(Status::default()),
-            enabled: Arc::new(AtomicBool::new(true)),
-            shutdown: Shutdown::default(),
-        };
-        let own = links.clone();
-        let thread = std::thread::spawn(move || thread::run(&config, &own));
-        Self { links, thread }
-    }
-
-    fn take(&self) -> Frame {
-        self.links.frames.take(DEADLINE).expect("a frame in time")
-    }
-
-    fn wait_for(&self, state: State) {
-        let deadline = Instant::now() + DEADLINE;
-        while self.links.status.state() != state {
-            assert!(Instant::now() < deadline, "never {state:?}: {:?}", self.links.status.report());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn stop(self) {
-        self.links.shutdown.request();
-        self.thread.join().expect("no panic");
-    }
 }
 
 #[test]

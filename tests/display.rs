@@ -17,6 +17,7 @@ use emotiond::config::{Config, Display, DisplayDriver, DisplaySize};
 use emotiond::display::panel::{CHECK, Panel, REFRESH};
 use emotiond::display::picture::{Picture, WIDTH};
 use emotiond::display::policy::{Policy, SHIFTS, Showing};
+use emotiond::display::wire::I2cWire;
 use emotiond::display::{self, BrokerMark, CameraMark, Status, View, preview, screen};
 use emotiond::emotion::{Emotion, State};
 use emotiond::latest::Latest;
@@ -136,8 +137,8 @@ fn pixels(picture: &Picture) -> Vec<Vec<bool>> {
     (0..picture.height()).map(|y| (0..WIDTH).map(|x| picture.lit(x, y)).collect()).collect()
 }
 
-fn open(bus: &Bus, config: &Display) -> Panel<Bus> {
-    Panel::open(bus.clone(), config).expect("a panel answers")
+fn open(bus: &Bus, config: &Display) -> Panel<I2cWire<Bus>> {
+    Panel::open(I2cWire::new(bus.clone(), config.address), config).expect("a panel answers")
 }
 
 fn root(path: &str) -> PathBuf {
@@ -344,7 +345,8 @@ fn off_and_on_again() {
 fn nothing_is_written_where_nothing_answers() {
     let bus = Bus::new(64);
     bus.0.borrow_mut().address = 0x3d;
-    let opened = Panel::open(bus.clone(), &config(DisplaySize::W128H64)).map(|_| ());
+    let config = config(DisplaySize::W128H64);
+    let opened = Panel::open(I2cWire::new(bus.clone(), config.address), &config).map(|_| ());
     assert_eq!(opened, Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address)));
     assert_eq!(bus.0.borrow().writes, 0);
 }

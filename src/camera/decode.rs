@@ -20,6 +20,12 @@ pub enum Encoding {
     Uyvy,
     /// `NV12`: all Y, then Cb and Cr of each two by two pixels.
     Nv12,
+    /// `YU12`: all Y, then all Cb, then all Cr, one of each for two by two pixels.
+    I420,
+    /// All Y, then all Cb, then all Cr, one of each for two pixels of a row.
+    I422,
+    /// All Y, then all Cb, then all Cr, one of each a pixel.
+    I444,
     /// `MJPG`, `JPEG`: a JPEG each.
     Mjpeg,
     /// `GREY`: luma only.
@@ -28,12 +34,13 @@ pub enum Encoding {
 
 impl Encoding {
     /// In the order of preference: colour before grey, cheap before dear.
-    pub const ALL: [(Self, [u8; 4]); 8] = [
+    pub const ALL: [(Self, [u8; 4]); 9] = [
         (Self::Rgb, *b"RGB3"),
         (Self::Bgr, *b"BGR3"),
         (Self::Yuyv, *b"YUYV"),
         (Self::Uyvy, *b"UYVY"),
         (Self::Nv12, *b"NV12"),
+        (Self::I420, *b"YU12"),
         (Self::Mjpeg, *b"MJPG"),
         (Self::Mjpeg, *b"JPEG"),
         (Self::Grey, *b"GREY"),
@@ -49,8 +56,18 @@ impl Encoding {
             Self::Rgb | Self::Bgr => 3 * width,
             Self::Yuyv | Self::Uyvy => 2 * width.next_multiple_of(2),
             Self::Nv12 => width.next_multiple_of(2),
-            Self::Grey => width,
+            Self::I420 | Self::I422 | Self::I444 | Self::Grey => width,
             Self::Mjpeg => 0,
+        }
+    }
+
+    /// How many pixels share a chroma sample, across and down; `None` where Cb and Cr are not planes.
+    const fn planes(self) -> Option<(usize, usize)> {
+        match self {
+            Self::I420 => Some((2, 2)),
+            Self::I422 => Some((2, 1)),
+            Self::I444 => Some((1, 1)),
+            _ => None,
         }
     }
 }
@@ -73,6 +90,23 @@ pub struct Layout {
     /// Bytes from one row's start to the next one's, padding included; 0: no padding.
     pub stride: u32,
     pub range: Range,
+}
+
+impl Layout {
+    /// Bytes of a frame without the last row's padding; 0 where frames have no fixed length.
+    pub fn frame_bytes(&self) -> usize {
+        let (columns, rows) = (self.width as usize, self.height as usize);
+        let row = self.encoding.row_bytes(columns);
+        let stride = (self.stride as usize).max(row);
+        let chroma_rows = match (self.encoding.planes(), self.encoding) {
+            (Some((across, down)), _) => {
+                return stride * rows + 2 * stride.div_ceil(across) * rows.div_ceil(down);
+            }
+            (None, Encoding::Nv12) => rows.div_ceil(2),
+            (None, _) => 0,
+        };
+        stride * (rows + chroma_rows).saturating_sub(1) + row
+    }
 }
 
 /// Decoded pixels, as a frame has them.
@@ -98,9 +132,7 @@ pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, String> {
     let (columns, rows) = (width as usize, height as usize);
     let row_bytes = encoding.row_bytes(columns);
     let stride = (layout.stride as usize).max(row_bytes);
-    let chroma_rows = if encoding == Encoding::Nv12 { rows.div_ceil(2) } else { 0 };
-    // The last row's padding may be missing.
-    let needed = stride * (rows + chroma_rows).saturating_sub(1) + row_bytes;
+    let needed = layout.frame_bytes();
     if bytes.len() < needed {
         return Err(format!("{} bytes instead of {needed}", bytes.len()));
     }
@@ -109,6 +141,10 @@ pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, String> {
     let mut data = vec![0; out_row * rows];
     let (luma, chroma) = bytes.split_at((stride * rows).min(bytes.len()));
     let convert = Converter::new(layout.range);
+    if let Some(sharing) = encoding.planes() {
+        convert.planes(luma, chroma, (columns, stride), sharing, &mut data);
+        return Ok(Pixels { width, height, format, data });
+    }
     for (y, out) in data.chunks_exact_mut(out_row.max(1)).enumerate() {
         let row = &luma[y * stride..][..row_bytes];
         match encoding {
@@ -117,7 +153,7 @@ pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, String> {
             Encoding::Yuyv => convert.packed_row(row, out, |[y0, cb, y1, cr]| ([y0, y1], [cb, cr])),
             Encoding::Uyvy => convert.packed_row(row, out, |[cb, y0, cr, y1]| ([y0, y1], [cb, cr])),
             Encoding::Nv12 => convert.planar_row(row, &chroma[y / 2 * stride..][..row_bytes], out),
-            Encoding::Mjpeg => {}
+            Encoding::I420 | Encoding::I422 | Encoding::I444 | Encoding::Mjpeg => {}
         }
     }
     Ok(Pixels { width, height, format, data })
@@ -207,6 +243,37 @@ impl Converter {
         }
     }
 
+    /// Rows of luma in `luma`, planes of Cb and Cr in `chroma`; the length of a luma row is given without
+    /// and with its padding, `sharing` as [`Encoding::planes`] answers it.
+    fn planes(
+        self,
+        luma: &[u8],
+        chroma: &[u8],
+        (columns, stride): (usize, usize),
+        (across, down): (usize, usize),
+        out: &mut [u8],
+    ) {
+        let chroma_stride = stride.div_ceil(across);
+        // Drivers' buffers may be longer than the planes.
+        let plane = chroma_stride * (out.len() / (3 * columns.max(1))).div_ceil(down);
+        let (blue, red) = chroma.split_at(plane);
+        let rows = luma.chunks_exact(stride.max(1)).zip(out.chunks_exact_mut(3 * columns.max(1)));
+        for (y, (row, out)) in rows.enumerate() {
+            let start = y / down * chroma_stride;
+            let chroma = blue[start..][..chroma_stride].iter().zip(&red[start..][..chroma_stride]);
+            // As many pixels as share their chroma: one or two, at the end of an odd row one.
+            for ((luma, out), (cb, cr)) in
+                row[..columns].chunks(across).zip(out.chunks_mut(3 * across)).zip(chroma)
+            {
+                let luma = [luma[0], luma.last().copied().unwrap_or_default()];
+                match out.as_chunks_mut::<6>() {
+                    ([pair], []) => self.pair(luma, [*cb, *cr], pair),
+                    _ => self.odd(luma, [*cb, *cr], out),
+                }
+            }
+        }
+    }
+
     /// The last pixel of a row of odd width.
     fn odd(self, luma: [u8; 2], chroma: [u8; 2], out: &mut [u8]) {
         let mut both = [0; 6];
@@ -275,8 +342,14 @@ mod tests {
         for ([y, cb, cr], rgb) in cases {
             let uyvy = decode(&layout(Encoding::Uyvy, 2, 1, 0), &[cb, y, cr, y]).expect("decoded");
             assert_eq!(uyvy.data, [rgb, rgb].concat());
-            let nv12 = decode(&layout(Encoding::Nv12, 2, 2, 0), &[y, y, y, y, cb, cr]).expect("decoded");
-            assert_eq!(nv12.data, [rgb; 4].concat());
+            for encoding in [Encoding::Nv12, Encoding::I420] {
+                let frame = decode(&layout(encoding, 2, 2, 0), &[y, y, y, y, cb, cr]).expect("decoded");
+                assert_eq!(frame.data, [rgb; 4].concat(), "{encoding:?}");
+            }
+            let i422 = decode(&layout(Encoding::I422, 2, 1, 0), &[y, y, cb, cr]).expect("decoded");
+            assert_eq!(i422.data, [rgb; 2].concat());
+            let i444 = decode(&layout(Encoding::I444, 2, 1, 0), &[y, 16, cb, 128, cr, 128]).expect("decoded");
+            assert_eq!(i444.data, [rgb, [0; 3]].concat());
         }
     }
 
@@ -300,6 +373,11 @@ mod tests {
         assert_eq!(yuyv.expect("decoded").data, [[255; 3], [0; 3], [255; 3]].concat());
         let nv12 = decode(&layout(Encoding::Nv12, 1, 1, 0), &[235, 0, 128, 128]);
         assert_eq!(nv12.expect("decoded").data, [255; 3]);
+        // Two chroma samples a row, of which the second belongs to the third pixel alone.
+        let i420 = [[235; 3].as_slice(), &[128, 240], &[128, 110]].concat();
+        let i420 = decode(&layout(Encoding::I420, 3, 1, 0), &i420).expect("decoded").data;
+        assert_eq!(i420[..6], [255; 6]);
+        assert_ne!(i420[6..], [255; 3]);
     }
 
     #[test]
@@ -310,6 +388,9 @@ mod tests {
             (Encoding::Yuyv, 8),
             (Encoding::Uyvy, 8),
             (Encoding::Nv12, 6),
+            (Encoding::I420, 6),
+            (Encoding::I422, 8),
+            (Encoding::I444, 12),
             (Encoding::Grey, 4),
         ] {
             let layout = layout(encoding, 2, 2, 0);

@@ -1,8 +1,9 @@
-//! Where frames come from: V4L2 devices and replayed files.
+//! Where frames come from: V4L2 devices, programs and replayed files.
 
 use crate::config::{self, Source};
 use crate::frame::Frame;
 
+pub mod command;
 pub mod decode;
 pub mod film;
 pub mod list;
@@ -32,7 +33,7 @@ pub enum CameraError {
     Open { source_name: String, reason: String },
 }
 
-/// A source of frames: a device or a replay.
+/// A source of frames: a device, a program or a replay.
 pub trait Camera: Send {
     /// What it is and delivers, for people and logs: `/dev/video0 (C920), 640x480 MJPG at 30/s`.
     fn description(&self) -> &str;
@@ -58,17 +59,28 @@ pub fn open(config: &config::Camera) -> Result<Box<dyn Camera>, CameraError> {
 /// Like [`open`], but gives up soon after `go_on` says no.
 pub fn open_while(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Camera>, CameraError> {
     let camera: Box<dyn Camera> = match &config.source {
-        Source::Auto => Box::new(v4l2::open_any(config, go_on)?),
+        Source::Auto => open_any(config, go_on)?,
         Source::Device(path) => Box::new(v4l2::V4l2Camera::open(path, config)?),
         Source::Replay(path) => Box::new(replay::Replay::open(path, config)?),
-        Source::Command(words) => {
-            return Err(CameraError::Open {
-                source_name: format!("command {}", words.join(" ")),
-                reason: "this version does not run commands (use a device or replay:PATH)".to_owned(),
-            });
-        }
+        Source::Command(words) => Box::new(command::CommandCamera::open(words, config)?),
     };
     Ok(turn::turned(camera, config.rotate, config.mirror))
+}
+
+/// The first device that delivers, else a Raspberry Pi's camera module where its program is installed:
+/// those devices give nothing but raw sensor data.
+fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Camera>, CameraError> {
+    let error = match v4l2::open_any(config, go_on) {
+        Ok(camera) => return Ok(Box::new(camera)),
+        Err(error) => error,
+    };
+    match (command::open_pi(config, go_on), error) {
+        (Some(Ok(camera)), _) => Ok(Box::new(camera)),
+        (Some(Err(module)), CameraError::Open { source_name, reason }) => {
+            Err(CameraError::Open { source_name, reason: format!("{reason}; {module}") })
+        }
+        (_, error) => Err(error),
+    }
 }
 
 /// What a caught panic said.

@@ -66,10 +66,12 @@ fn buses() -> Vec<Bus> {
 /// Loads the emotion model to see what really runs it.
 fn runtime(config: &Config) -> Runtime {
     let library = assets::runtime().ok().map(|path| path.display().to_string());
-    match models::classifier(&config.classifier) {
-        Ok(classifier) => {
-            Runtime { library, delegates: vec![classifier.delegate().to_owned()], problem: None }
-        }
+    match models::classifier_and_refusal(&config.classifier) {
+        Ok((classifier, refusal)) => Runtime {
+            library,
+            delegates: vec![classifier.delegate().to_owned()],
+            problem: refusal.map(|refusal| refusal.to_string()),
+        },
         Err(error) => Runtime { library, delegates: Vec::new(), problem: Some(error.to_string()) },
     }
 }

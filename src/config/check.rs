@@ -107,7 +107,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         detector: detector(raw.detector, places)?,
         classifier: classifier(raw.classifier, places)?,
         smoothing: smoothing(raw.smoothing, places)?,
-        display: display(raw.display, places)?,
+        display: display::display(raw.display, places)?,
         web: web::web(raw.web, places)?,
         people: people(raw.people, places)?,
         rules: rules::rules(raw.rules, places, &mqtt)?,
@@ -152,6 +152,17 @@ fn default_id() -> String {
     }
 }
 
+const COMMAND_FORMATS: [(&str, CommandFormat); 8] = [
+    ("auto", CommandFormat::Auto),
+    ("rgb", CommandFormat::Raw(RawFormat::Rgb)),
+    ("bgr", CommandFormat::Raw(RawFormat::Bgr)),
+    ("yuyv", CommandFormat::Raw(RawFormat::Yuyv)),
+    ("uyvy", CommandFormat::Raw(RawFormat::Uyvy)),
+    ("nv12", CommandFormat::Raw(RawFormat::Nv12)),
+    ("i420", CommandFormat::Raw(RawFormat::I420)),
+    ("grey", CommandFormat::Raw(RawFormat::Grey)),
+];
+
 fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigError> {
     let source = places.value("camera.source", raw.source, Source::Auto, |text| source(&text))?;
     let rotate = places.value("camera.rotate", raw.rotate, Rotation::None, |degrees| match degrees {
@@ -164,6 +175,7 @@ fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigErro
     Ok(Camera {
         source,
         enabled: raw.enabled.is_none_or(Spanned::into_inner),
+        format: places.choice("camera.format", raw.format, CommandFormat::Auto, &COMMAND_FORMATS)?,
         width: places.integer("camera.width", raw.width, 640, 16..=8192)?,
         height: places.integer("camera.height", raw.height, 480, 16..=8192)?,
         fps: places.integer("camera.fps", raw.fps, 30, 1..=240)?,
@@ -216,9 +228,20 @@ fn classifier(raw: raw::RawClassifier, places: &Places<'_>) -> Result<Classifier
             path if path.starts_with('/') => Ok(Delegate::Library(path.into())),
             _ => Err(format!("{name:?} is none of cpu, gpu, edgetpu or the path of a library")),
         })?;
+    let external = matches!(delegate, Delegate::EdgeTpu | Delegate::Library(_));
+    let delegate_options =
+        places.value("classifier.delegate_options", raw.delegate_options, BTreeMap::new(), |options| {
+            if options.is_empty() || external {
+                Ok(options)
+            } else {
+                Err(format!("delegate {delegate} takes none (edgetpu and libraries do)"))
+            }
+        })?;
     Ok(Classifier {
         model: places.path(raw.model).unwrap_or_else(|| DEFAULT_CLASSIFIER.into()),
         delegate,
+        delegate_options,
+        classic_library: places.path(raw.classic_library),
         fallback: raw.fallback.is_none_or(Spanned::into_inner),
         threads: places.integer("classifier.threads", raw.threads, 0, 0..=64)?,
         min_confidence: places.number("classifier.min_confidence", raw.min_confidence, 0.4, MIN_CONFIDENCE)?
@@ -232,43 +255,6 @@ fn smoothing(raw: raw::RawSmoothing, places: &Places<'_>) -> Result<Smoothing, C
         margin: places.number("smoothing.margin", raw.margin, 0.1, 0.0..=1.0)? as f32,
         dwell: places.seconds("smoothing.dwell_s", raw.dwell_s, 0.3, DWELL_S)?,
         hold: places.seconds("smoothing.hold_s", raw.hold_s, 1.0, 0.0..=60.0)?,
-    })
-}
-
-fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, ConfigError> {
-    let drivers = [
-        ("auto", DisplayDriver::Auto),
-        ("ssd1306", DisplayDriver::Ssd1306),
-        ("preview", DisplayDriver::Preview),
-        ("none", DisplayDriver::None),
-    ];
-    let sizes = [("128x64", DisplaySize::W128H64), ("128x32", DisplaySize::W128H32)];
-    let bus = places.value("display.bus", raw.bus, None, |bus| match bus.as_str() {
-        "auto" => Ok(None),
-        path if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
-        _ => Err(format!("{bus:?} is no bus (auto or a path such as /dev/i2c-1)")),
-    })?;
-    let positive = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
-    Ok(Display {
-        driver: places.choice("display.driver", raw.driver, DisplayDriver::Auto, &drivers)?,
-        bus,
-        address: places.integer("display.address", raw.address, 0x3c, 0x08..=0x77)?,
-        size: places.choice("display.size", raw.size, DisplaySize::W128H64, &sizes)?,
-        flip: raw.flip.is_some_and(Spanned::into_inner),
-        contrast: places.integer("display.contrast", raw.contrast, 127, 0..=255)?,
-        preview_png: places.path(raw.preview_png),
-        blank_after: positive(places.seconds(
-            "display.blank_after_s",
-            raw.blank_after_s,
-            300.0,
-            0.0..=86_400.0,
-        )?),
-        shift_every: positive(places.seconds(
-            "display.shift_every_s",
-            raw.shift_every_s,
-            60.0,
-            0.0..=86_400.0,
-        )?),
     })
 }
 

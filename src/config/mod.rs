@@ -2,6 +2,7 @@
 //! `raw` and cannot be seen by later code.
 
 mod check;
+mod display;
 mod raw;
 mod rules;
 mod web;
@@ -68,9 +69,31 @@ impl fmt::Display for Source {
             Self::Auto => f.write_str("auto"),
             Self::Device(path) => path.display().fmt(f),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
-            Self::Command(words) => write!(f, "command:{}", shell_words::join(words)),
+            // Its arguments may hold a password, as the addresses of network cameras do.
+            Self::Command(words) => write!(f, "command:{}", words.first().map_or("", String::as_str)),
         }
     }
+}
+
+/// What a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandFormat {
+    /// MJPEG or YUV4MPEG2, as its first bytes say.
+    Auto,
+    /// Frames of the configured size, one after the other and nothing between.
+    Raw(RawFormat),
+}
+
+/// How the pixels of a raw frame are laid out; rows without padding, Y'CbCr in limited range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RawFormat {
+    Rgb,
+    Bgr,
+    Yuyv,
+    Uyvy,
+    Nv12,
+    I420,
+    Grey,
 }
 
 /// How a replay is paced.
@@ -97,6 +120,7 @@ pub struct Camera {
     pub source: Source,
     /// May be switched off over MQTT and HTTP, and on again only when true.
     pub enabled: bool,
+    pub format: CommandFormat,
     /// Wished size in pixels, before rotation, and rate in frames a second.
     pub width: u32,
     pub height: u32,
@@ -130,14 +154,29 @@ pub enum Delegate {
     Library(PathBuf),
 }
 
+impl fmt::Display for Delegate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::EdgeTpu => f.write_str("edgetpu"),
+            Self::Library(path) => path.display().fmt(f),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// File, or name of a shipped model.
     pub model: PathBuf,
     pub delegate: Delegate,
+    /// Keys and values that an external delegate knows.
+    pub delegate_options: BTreeMap<String, String>,
+    /// The classic TFLite library; `None`: one beside the runtime, or the system's.
+    pub classic_library: Option<PathBuf>,
     /// Run on the CPU when the delegate is not to be had.
     pub fallback: bool,
-    /// 0: the runtime's default.
+    /// Of what an external delegate leaves to the CPU; 0: the library's default.
     pub threads: u32,
     /// Below this probability, 0 to 1, a face is `uncertain`.
     pub min_confidence: f32,
@@ -160,6 +199,7 @@ pub enum DisplayDriver {
     /// An SSD1306 where one answers, else none.
     Auto,
     Ssd1306,
+    Sh1106,
     /// PNG and terminal only.
     Preview,
     None,
@@ -171,11 +211,43 @@ pub enum DisplaySize {
     W128H32,
 }
 
+/// The GPIO lines of a panel on SPI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spi {
+    /// `/dev/gpiochipN`.
+    pub chip: PathBuf,
+    /// Low for commands, high for data.
+    pub dc_line: u32,
+    pub reset_line: Option<u32>,
+}
+
+/// When the panel is dimmed, in minutes after midnight, local time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Night {
+    pub from: u16,
+    /// Excluded; may be earlier than `from`.
+    pub until: u16,
+    /// 0 to 255.
+    pub contrast: u8,
+}
+
+impl Night {
+    pub const fn contains(&self, minute: u16) -> bool {
+        if self.from <= self.until {
+            self.from <= minute && minute < self.until
+        } else {
+            self.from <= minute || minute < self.until
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Display {
     pub driver: DisplayDriver,
-    /// `/dev/i2c-N`; `None`: those that a board gives to its user are tried.
+    /// `/dev/i2c-N` or `/dev/spidevN.M`; `None`: the I2C buses that a board gives to its user are tried.
     pub bus: Option<PathBuf>,
+    /// With a bus that is SPI.
+    pub spi: Option<Spi>,
     /// 7-bit I2C address.
     pub address: u8,
     pub size: DisplaySize,
@@ -183,6 +255,7 @@ pub struct Display {
     pub flip: bool,
     /// 0 to 255.
     pub contrast: u8,
+    pub night: Option<Night>,
     /// Written whenever the picture changes, whatever the driver.
     pub preview_png: Option<PathBuf>,
     /// Blank after this long without a face; `None`: never.
@@ -311,6 +384,14 @@ mod tests {
                 "test.toml:2: classifier.min_confidence: 1.5 is out of range (0 to 1)",
             ),
             ("[camera]\nrotate = 45\n", "test.toml:2: camera.rotate: 45 is none of 0, 90, 180, 270"),
+            (
+                "[camera]\nsource = \"command:a 'b\"\n",
+                "test.toml:2: camera.source: unable to split \"a 'b\": missing closing quote",
+            ),
+            (
+                "[camera]\nformat = \"h264\"\n",
+                "test.toml:2: camera.format: \"h264\" is none of auto, rgb, bgr, yuyv, uyvy, nv12, i420, grey",
+            ),
             ("[camera]\nsource = \"usb\"\n", "test.toml:2: camera.source: \"usb\" is no source"),
             ("[camera\n", "test.toml:1: "),
             (

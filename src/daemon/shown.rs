@@ -92,7 +92,7 @@ fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
         },
         display: match (driver, &panel) {
             (_, Some(_)) => Part::well("shown"),
-            (DisplayDriver::Ssd1306, None) => Part::unwell("absent"),
+            (DisplayDriver::Ssd1306 | DisplayDriver::Sh1106, None) => Part::unwell("absent"),
             (DisplayDriver::Auto, None) => Part::well("absent"),
             (DisplayDriver::Preview | DisplayDriver::None, None) => Part::well("off"),
         },

@@ -1,15 +1,16 @@
-//! The I2C buses of this machine: which of them may be used, and why a panel is not to be had.
+//! The buses of this machine: which of them may be used, and why a panel is not to be had.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use embedded_hal::i2c::I2c;
 use linux_embedded_hal::i2cdev::linux::LinuxI2CError;
-use linux_embedded_hal::{I2CError, I2cdev};
+use linux_embedded_hal::{CdevPinError, I2CError, I2cdev, SPIError};
 use rustix::io::Errno;
 
 use super::panel::Panel;
+use super::spi::{self, SpiPanel};
+use super::wire::{I2cWire, SpiError, Wire};
 use crate::config;
 
 /// Addresses that an SSD1306 can have (datasheet 8.1.5.1, the pin SA0).
@@ -34,6 +35,8 @@ pub enum DisplayError {
     NoAnswer { bus: PathBuf, address: u8 },
     #[error("unable to use the display at address {address:#04x} on {}: {source}{}", bus.display(), remedy(source))]
     Bus { bus: PathBuf, address: u8, source: io::Error },
+    #[error("unable to use the display on {}: {reason}", bus.display())]
+    Spi { bus: PathBuf, reason: String },
 }
 
 const ENABLE_ON_PI: &str = "on a Raspberry Pi switch it on with raspi-config, Interface Options, I2C, or dtparam=i2c_arm=on in config.txt; then modprobe i2c-dev";
@@ -154,13 +157,70 @@ fn own_model() -> Option<String> {
     Some(model.trim_end_matches('\0').to_owned())
 }
 
-/// The configured panel, or the first that answers on the user's buses.
+/// A panel's wire of either kind.
+pub enum AnyWire {
+    I2c { wire: I2cWire<I2cdev>, bus: PathBuf, address: u8 },
+    Spi { panel: Box<SpiPanel>, bus: PathBuf },
+}
+
+impl AnyWire {
+    fn i2c(bus: &Path, address: u8, error: &I2CError) -> DisplayError {
+        DisplayError::transfer(bus, address, cause(error))
+    }
+
+    /// Runs what is to be done on either wire.
+    fn run<R>(
+        &mut self,
+        i2c: impl FnOnce(&mut I2cWire<I2cdev>) -> Result<R, I2CError>,
+        spi: impl FnOnce(&mut SpiPanel) -> Result<R, SpiError<SPIError, CdevPinError>>,
+    ) -> Result<R, DisplayError> {
+        match self {
+            Self::I2c { wire, bus, address } => i2c(wire).map_err(|error| Self::i2c(bus, *address, &error)),
+            Self::Spi { panel, bus } => spi(panel).map_err(|error| DisplayError::Spi {
+                bus: bus.clone(),
+                reason: match error {
+                    SpiError::Bus(error) => error.to_string(),
+                    SpiError::Line(error) => format!("display.dc_line: {error}"),
+                },
+            }),
+        }
+    }
+}
+
+impl Wire for AnyWire {
+    type Error = DisplayError;
+
+    fn answers(&mut self) -> Result<(), DisplayError> {
+        self.run(Wire::answers, |panel| panel.wire.answers())
+    }
+
+    fn command(&mut self, bytes: &[u8]) -> Result<(), DisplayError> {
+        self.run(|wire| wire.command(bytes), |panel| panel.wire.command(bytes))
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), DisplayError> {
+        self.run(|wire| wire.data(bytes), |panel| panel.wire.data(bytes))
+    }
+
+    /// The slower one's.
+    fn overhead(data: usize) -> usize {
+        I2cWire::<I2cdev>::overhead(data)
+    }
+}
+
+/// The configured panel, or the first that answers on the user's I2C buses. SPI is only used when it
+/// is configured: a panel there cannot be asked whether it is one.
 ///
 /// # Errors
 /// What hinders; with several buses what hinders on the first.
-pub fn open(config: &config::Display) -> Result<(Panel<I2cdev>, PathBuf), DisplayError> {
+pub fn open(config: &config::Display) -> Result<(Panel<AnyWire>, PathBuf), DisplayError> {
     let model = own_model();
     let model = model.as_deref();
+    if let (Some(bus), Some(lines)) = (&config.bus, &config.spi) {
+        let panel = Box::new(spi::open(bus, lines)?);
+        let wire = AnyWire::Spi { panel, bus: bus.clone() };
+        return Ok((Panel::open(wire, config)?, bus.clone()));
+    }
     let buses = match &config.bus {
         Some(bus) => vec![bus.clone()],
         None => candidates(model, &own_adapters())?,
@@ -168,8 +228,9 @@ pub fn open(config: &config::Display) -> Result<(Panel<I2cdev>, PathBuf), Displa
     let mut first = None;
     for bus in buses {
         let opened = open_bus(&bus, model).and_then(|device| {
-            let panel = Panel::open(device, config);
-            panel.map_err(|error| DisplayError::transfer(&bus, config.address, cause(&error)))
+            let address = config.address;
+            let wire = AnyWire::I2c { wire: I2cWire::new(device, address), bus: bus.clone(), address };
+            Panel::open(wire, config)
         });
         match opened {
             Ok(panel) => return Ok((panel, bus)),
@@ -202,7 +263,7 @@ fn open_bus(bus: &Path, model: Option<&str>) -> Result<I2cdev, DisplayError> {
 }
 
 /// The operating system's error behind `error`.
-pub fn cause(error: &I2CError) -> io::Error {
+fn cause(error: &I2CError) -> io::Error {
     match error.inner() {
         LinuxI2CError::Errno(errno) => io::Error::from_raw_os_error(*errno),
         LinuxI2CError::Io(error) => {
@@ -250,14 +311,13 @@ pub fn list_buses() -> Vec<BusInfo> {
 }
 
 fn probe(bus: &Path, model: Option<&str>) -> Probe {
-    let mut device = match open_bus(bus, model) {
-        Ok(device) => device,
-        Err(error) => return Probe::Failed(error),
-    };
     let mut answers = Vec::new();
     for address in PANEL_ADDRESSES {
-        // A read, for the reasons that `Panel::open` gives.
-        match I2c::<u8>::read(&mut device, address, &mut [0]) {
+        let device = match open_bus(bus, model) {
+            Ok(device) => device,
+            Err(error) => return Probe::Failed(error),
+        };
+        match I2cWire::new(device, address).answers() {
             Ok(()) => answers.push(address),
             Err(error) => match DisplayError::transfer(bus, address, cause(&error)) {
                 DisplayError::NoAnswer { .. } => {}

@@ -3,13 +3,16 @@
 pub mod bus;
 mod figure;
 mod icon;
+pub mod night;
 mod output;
 pub mod panel;
 pub mod picture;
 pub mod policy;
 pub mod preview;
 pub mod screen;
+mod spi;
 mod text;
+pub mod wire;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +23,7 @@ use embedded_graphics::geometry::Point;
 use self::output::{PanelOutput, PngOutput, TextOutput};
 use self::picture::Picture;
 use self::policy::{Policy, Showing};
+use crate::clock;
 use crate::config::{self, DisplaySize};
 use crate::emotion::State;
 use crate::latest::Latest;
@@ -168,6 +172,7 @@ pub fn run(
             picture = next;
         }
         if let Some(panel) = &mut panel {
+            panel.set_contrast(night::contrast(&config, clock::minute_of_day()));
             panel.show(picture.as_ref(), now, &status);
         }
         if shutdown.wait(TICK) {

@@ -4,10 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use linux_embedded_hal::I2cdev;
-
 use super::Status;
-use super::bus::{self, DisplayError};
+use super::bus::{self, AnyWire, DisplayError};
 use super::panel::Panel;
 use super::picture::Picture;
 use super::preview;
@@ -17,7 +15,8 @@ use crate::config::{self, DisplayDriver};
 /// The panel, or the wait for one.
 pub struct PanelOutput {
     config: config::Display,
-    panel: Option<(Panel<I2cdev>, PathBuf)>,
+    panel: Option<(Panel<AnyWire>, PathBuf)>,
+    contrast: u8,
     backoff: Backoff,
     next_try: Option<Instant>,
     /// The last trouble that was logged.
@@ -27,13 +26,20 @@ pub struct PanelOutput {
 impl PanelOutput {
     /// `None` when the driver is none that has a panel.
     pub fn new(config: &config::Display) -> Option<Self> {
-        matches!(config.driver, DisplayDriver::Auto | DisplayDriver::Ssd1306).then(|| Self {
+        let drivers = [DisplayDriver::Auto, DisplayDriver::Ssd1306, DisplayDriver::Sh1106];
+        drivers.contains(&config.driver).then(|| Self {
             config: config.clone(),
             panel: None,
+            contrast: config.contrast,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             next_try: None,
             told: String::new(),
         })
+    }
+
+    /// Sets the contrast of what is shown next.
+    pub const fn set_contrast(&mut self, contrast: u8) {
+        self.contrast = contrast;
     }
 
     /// Shows the picture, or switches off with `None`, when a panel is there or found again.
@@ -41,7 +47,11 @@ impl PanelOutput {
         if self.panel.is_none() && self.next_try.is_none_or(|next| now >= next) {
             match bus::open(&self.config) {
                 Ok((panel, bus)) => {
-                    log::info!("display: panel at {:#04x} on {}", self.config.address, bus.display());
+                    let place = match self.config.spi {
+                        Some(_) => String::new(),
+                        None => format!(" at {:#04x}", self.config.address),
+                    };
+                    log::info!("display: panel{place} on {}", bus.display());
                     self.told.clear();
                     status.set_panel(Some(bus.display().to_string()));
                     self.panel = Some((panel, bus));
@@ -49,11 +59,11 @@ impl PanelOutput {
                 Err(error) => self.wait(&error, now, status),
             }
         }
-        let Some((panel, bus)) = &mut self.panel else { return };
+        let Some((panel, _)) = &mut self.panel else { return };
+        panel.set_contrast(self.contrast);
         match panel.show(picture, now) {
             Ok(()) => self.backoff.reset(),
             Err(error) => {
-                let error = DisplayError::transfer(bus, self.config.address, bus::cause(&error));
                 status.count_error();
                 self.panel = None;
                 self.wait(&error, now, status);
@@ -75,7 +85,9 @@ impl PanelOutput {
         status.set_error(&error);
         if error != self.told {
             match self.config.driver {
-                DisplayDriver::Ssd1306 => log::warn!("display: {error}; trying again"),
+                DisplayDriver::Ssd1306 | DisplayDriver::Sh1106 => {
+                    log::warn!("display: {error}; trying again")
+                }
                 _ => log::info!("display: {error}; going on without, trying again"),
             }
             self.told = error;

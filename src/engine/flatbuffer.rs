@@ -9,8 +9,17 @@ use super::{DType, Quantization, TensorInfo};
 pub struct ModelInfo {
     pub inputs: Vec<TensorInfo>,
     pub outputs: Vec<TensorInfo>,
+    /// Number of nodes in the graph.
+    pub nodes: usize,
     /// Names of custom operators, such as `edgetpu-custom-op`.
     pub custom_operators: Vec<String>,
+}
+
+impl ModelInfo {
+    /// Whether `edgetpu_compiler` made it: this operator stands for what it compiled.
+    pub fn is_for_edgetpu(&self) -> bool {
+        self.custom_operators.iter().any(|name| name == "edgetpu-custom-op")
+    }
 }
 
 /// Why bytes are no TFLite model.
@@ -45,7 +54,8 @@ fn read_model(file: &[u8]) -> Option<ModelInfo> {
         .into_iter()
         .flatten()
         .collect();
-    Some(ModelInfo { inputs: describe(1)?, outputs: describe(2)?, custom_operators })
+    let nodes = subgraph.vector(3).map_or(0, |operators| operators.len);
+    Some(ModelInfo { inputs: describe(1)?, outputs: describe(2)?, nodes, custom_operators })
 }
 
 fn tensor(table: Table<'_>) -> Option<TensorInfo> {

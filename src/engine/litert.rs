@@ -5,11 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use edgefirst_tflite::Library;
 use edgefirst_tflite::litert::{
-    CompiledModel, Environment, HwAccelerators, Model, Options, RankedTensorType, TensorBuffer,
+    CompiledModel, Environment, HwAccelerators, Model, Options, RankedTensorType, TensorBuffer, accelerators,
 };
+use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
 use super::flatbuffer::{self, ModelInfo};
-use super::{DType, Engine, EngineError, TensorInfo};
+use super::{Engine, EngineError, TensorInfo, check_shapes, one_line};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
 /// which is why it and its environment are leaked.
@@ -17,6 +18,7 @@ use super::{DType, Engine, EngineError, TensorInfo};
 pub struct Runtime {
     library: &'static Library,
     environment: &'static Environment<'static>,
+    hardware: HwAccelerators,
 }
 
 /// The runtimes opened so far, one in practice.
@@ -36,8 +38,37 @@ impl Runtime {
         let library: &'static Library = Box::leak(Box::new(Library::from_path(path).map_err(failed)?));
         silence(library);
         let environment = Box::leak(Box::new(Environment::new(library).map_err(failed)?));
-        let runtime = Self { library, environment };
+        let runtime = Self { library, environment, hardware: HwAccelerators::CPU };
         opened.push((path.to_owned(), runtime));
+        Ok(runtime)
+    }
+
+    /// The same runtime with its accelerator for GPUs, the library `libLiteRtWebGpuAccelerator.so` at
+    /// `accelerator`, which stays open, too.
+    ///
+    /// # Errors
+    /// [`EngineError::Delegate`] when the accelerator cannot be loaded or finds no GPU.
+    pub fn with_gpu(self, accelerator: &Path) -> Result<Self, EngineError> {
+        static WITH_GPU: Mutex<Option<Runtime>> = Mutex::new(None);
+        let refused = |reason: String| EngineError::Delegate { delegate: "gpu".to_owned(), reason };
+        let mut opened = WITH_GPU.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = *opened {
+            return Ok(runtime);
+        }
+        // A new environment looks for it by its bare name, which is then known already.
+        // SAFETY: LiteRT's own library; what it does when it is loaded is what LiteRT would cause.
+        let object = unsafe { SharedObject::open(Some(accelerator), RTLD_NOW | RTLD_GLOBAL) };
+        std::mem::forget(object.map_err(|error| refused(one_line(&error)))?);
+        let environment = Environment::new(self.library).map_err(|error| refused(one_line(&error)))?;
+        let known = accelerators(&environment).map_err(|error| refused(one_line(&error)))?;
+        if !known.iter().any(|known| known.hardware.contains(HwAccelerators::GPU)) {
+            return Err(refused(
+                "the runtime did not take the accelerator (are both of one version?)".to_owned(),
+            ));
+        }
+        let environment = Box::leak(Box::new(environment));
+        let runtime = Self { environment, hardware: HwAccelerators::GPU, ..self };
+        *opened = Some(runtime);
         Ok(runtime)
     }
 }
@@ -68,9 +99,10 @@ fn silence(library: &Library) {
     }
 }
 
-/// A model compiled for the CPU (XNNPACK inside).
+/// A model compiled for the CPU (XNNPACK inside) or the GPU.
 pub struct LiteRt {
     name: String,
+    delegate: String,
     info: ModelInfo,
     compiled: CompiledModel<'static>,
     inputs: Vec<TensorBuffer<'static>>,
@@ -91,22 +123,50 @@ impl LiteRt {
             std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
         let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
         check_shapes(&info).map_err(unusable)?;
+        // The runtime would say so only when it is run.
+        if info.is_for_edgetpu() {
+            return Err(unusable(
+                "it was compiled for an Edge TPU and runs nowhere else (set classifier.delegate = \"edgetpu\", or use \
+                 the model that it was made from)"
+                    .to_owned(),
+            ));
+        }
 
         let failed = |error: edgefirst_tflite::Error| unusable(one_line(&error));
         let model: &'static Model<'static> =
             Box::leak(Box::new(Model::from_buffer(runtime.environment, file).map_err(failed)?));
         let options = Options::new(runtime.library)
-            .and_then(|options| options.hardware_accelerators(HwAccelerators::CPU))
+            .and_then(|options| options.hardware_accelerators(runtime.hardware))
             .map_err(failed)?;
         compare(model, &info).map_err(unusable)?;
-        let compiled = CompiledModel::create(runtime.environment, model, &options).map_err(failed)?;
+        let compiled = CompiledModel::create(runtime.environment, model, &options).map_err(|error| {
+            match runtime.hardware {
+                HwAccelerators::GPU => EngineError::Delegate {
+                    delegate: "gpu".to_owned(),
+                    reason: format!("{} (is there a GPU with a Vulkan driver?)", one_line(&error)),
+                },
+                _ => failed(error),
+            }
+        })?;
+        let delegate = match (runtime.hardware, compiled.is_fully_accelerated()) {
+            (HwAccelerators::GPU, Ok(true)) => format!("gpu ({0} of {0} nodes)", info.nodes),
+            // The runtime does not tell how many.
+            (HwAccelerators::GPU, _) => format!("gpu (some of {} nodes)", info.nodes),
+            _ => "cpu".to_owned(),
+        };
         let inputs = vec![compiled.create_input_buffer(0, 0).map_err(failed)?];
         let outputs = (0..info.outputs.len())
             .map(|index| compiled.create_output_buffer(0, index))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
         let results = info.outputs.iter().map(|tensor| vec![0; tensor.bytes()]).collect();
-        Ok(Self { name: path.display().to_string(), info, compiled, inputs, outputs, results })
+        Ok(Self { name: path.display().to_string(), delegate, info, compiled, inputs, outputs, results })
+    }
+
+    /// Says, too, what it does not run on.
+    pub fn instead_of(mut self, delegate: &str) -> Self {
+        self.delegate = format!("cpu (instead of {delegate})");
+        self
     }
 
     fn run_once(&mut self, input: &[u8]) -> Result<(), edgefirst_tflite::Error> {
@@ -143,30 +203,8 @@ impl Engine for LiteRt {
     }
 
     fn delegate(&self) -> &str {
-        "cpu"
+        &self.delegate
     }
-}
-
-fn check_shapes(info: &ModelInfo) -> Result<(), String> {
-    if info.inputs.len() != 1 || info.outputs.is_empty() {
-        return Err(format!("it has {} inputs and {} outputs", info.inputs.len(), info.outputs.len()));
-    }
-    for tensor in info.inputs.iter().chain(&info.outputs) {
-        if tensor.elements() == 0 {
-            return Err(format!(
-                "tensor {:?} has the open shape {:?}; export the model with a fixed batch of 1",
-                tensor.name, tensor.shape
-            ));
-        }
-        if let DType::Other(_) = tensor.dtype {
-            return Err(format!(
-                "tensor {:?} is of {} instead of float32, int8 or uint8",
-                tensor.name,
-                tensor.dtype.name()
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Makes sure that the runtime sees the tensors in the order and shape in which they were read from
@@ -188,8 +226,4 @@ fn compare(model: &Model<'_>, info: &ModelInfo) -> Result<(), String> {
             tensor.name, tensor.shape
         )),
     }
-}
-
-fn one_line(error: &edgefirst_tflite::Error) -> String {
-    error.to_string().replace('\n', " ")
 }

@@ -1,5 +1,6 @@
 //! Running a TFLite model. The only users of the runtime library are below this module.
 
+pub mod classic;
 pub mod flatbuffer;
 pub mod litert;
 
@@ -72,6 +73,8 @@ pub enum EngineError {
     Model { path: PathBuf, reason: String },
     #[error("unable to load the TFLite runtime {}: {reason}", path.display())]
     Runtime { path: PathBuf, reason: String },
+    #[error("unable to use delegate {delegate}: {reason}")]
+    Delegate { delegate: String, reason: String },
     #[error("unable to run model {model}: {reason}")]
     Run { model: String, reason: String },
 }
@@ -115,4 +118,41 @@ pub fn dequantize(bytes: &[u8], info: &TensorInfo, out: &mut Vec<f32>) {
             out.extend(bytes.iter().map(|&byte| scale * (i32::from(byte) - zero_point) as f32));
         }
     }
+}
+
+/// One input, and every dimension and type known.
+fn check_shapes(info: &flatbuffer::ModelInfo) -> Result<(), String> {
+    if info.inputs.len() != 1 || info.outputs.is_empty() {
+        return Err(format!("it has {} inputs and {} outputs", info.inputs.len(), info.outputs.len()));
+    }
+    for tensor in info.inputs.iter().chain(&info.outputs) {
+        if tensor.elements() == 0 {
+            return Err(format!(
+                "tensor {:?} has the open shape {:?}; export the model with a fixed batch of 1",
+                tensor.name, tensor.shape
+            ));
+        }
+        if let DType::Other(_) = tensor.dtype {
+            return Err(format!(
+                "tensor {:?} is of {} instead of float32, int8 or uint8",
+                tensor.name,
+                tensor.dtype.name()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The error and what is behind it, as far as that says more.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text.replace('\n', " ")
 }

@@ -72,6 +72,14 @@ fn decode_whole(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     Ok(Jpeg { width, height, rgb, orientation })
 }
 
+/// Bytes of the JPEG with which `bytes` begin, up to and with its end-of-image marker.
+///
+/// # Errors
+/// [`JpegError::Truncated`] when more bytes may make it whole, [`JpegError::Damaged`] when none can.
+pub fn length(bytes: &[u8]) -> Result<usize, JpegError> {
+    layout(bytes).map(|layout| layout.length)
+}
+
 struct Layout {
     /// Bytes up to and with the end-of-image marker.
     length: usize,
@@ -80,7 +88,8 @@ struct Layout {
     single_scan: bool,
 }
 
-const SOI: [u8; 2] = [0xff, 0xd8];
+/// Start of image.
+pub const SOI: [u8; 2] = [0xff, 0xd8];
 
 /// Walks over segments and scans to the end-of-image marker (ITU-T T.81, B.1 and B.2).
 fn layout(bytes: &[u8]) -> Result<Layout, JpegError> {
@@ -102,6 +111,10 @@ fn layout(bytes: &[u8]) -> Result<Layout, JpegError> {
                 return Ok(Layout { length: at, huffman_tables, single_scan: !progressive && scans == 1 });
             }
             TEM => continue,
+            // The rest of this one was lost.
+            marker if marker == SOI[1] => {
+                return Err(JpegError::Damaged("another picture begins within it".to_owned()));
+            }
             DHT => huffman_tables = true,
             SOF2 => progressive = true,
             SOS => scans += 1,

@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::time::timeout;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
+use crate::group::{Group, PRIVATE};
+
 /// Between the signal that asks a command to end and the one that ends it.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What systemd says to the daemon and is not for its children.
-const PRIVATE: [&str; 4] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"];
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +99,7 @@ pub async fn command(words: &[String], input: &[u8], limit: Duration) -> Result<
     });
     let mut child = command.spawn().map_err(failed)?;
     // Declared after the child, so dropped before it: the group's number is not free again yet.
-    let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)));
+    let group = Group::of(child.id());
     let Ok(ended) = timeout(limit, child.wait()).await else {
         group.signal(Signal::TERM);
         tokio::time::sleep(GRACE).await;
@@ -108,7 +107,7 @@ pub async fn command(words: &[String], input: &[u8], limit: Duration) -> Result<
         let _ = child.wait().await;
         return Err(ActionError::TooLong { program, limit });
     };
-    group.0 = None;
+    group.forget();
     let status = ended.map_err(failed)?;
     if status.success() { Ok(()) } else { Err(ActionError::Failed { program, status }) }
 }
@@ -120,24 +119,6 @@ fn file(content: &[u8]) -> io::Result<Stdio> {
     file.write_all(content)?;
     io::Seek::rewind(&mut file)?;
     Ok(file.into())
-}
-
-/// A process group that ends when this is dropped.
-struct Group(Option<Pid>);
-
-impl Group {
-    /// A group that has ended already is what was wanted.
-    fn signal(&self, signal: Signal) {
-        if let Some(leader) = self.0 {
-            let _ = kill_process_group(leader, signal);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,362 @@
+//! Frames in the bytes that a program writes: MJPEG, YUV4MPEG2 or raw. Pure.
+
+use crate::camera::decode::{Encoding, Layout, Range};
+use crate::config::{CommandFormat, RawFormat};
+use crate::photo::MAX_PIXELS;
+use crate::photo::jpeg::{self, JpegError, SOI};
+
+/// Longer than any line before a frame that a known program writes.
+const MAX_HEADER: usize = 1024;
+
+/// Bytes without the start of a picture after which it is sure that none will come. Before the first
+/// one there may be the headers of a multipart message.
+const MAX_RUBBISH: usize = 1 << 16;
+
+/// No camera's JPEG is as large.
+const MAX_JPEG: usize = 1 << 25;
+
+/// Why a stream cannot be read on.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    #[error("it writes neither MJPEG nor YUV4MPEG2 but {} (name its raw format in camera.format)", shown(.0))]
+    Unknown(Vec<u8>),
+    #[error("it writes H.264 (have it write MJPEG: rpicam-vid --codec mjpeg, ffmpeg -c:v mjpeg -f mjpeg)")]
+    H264,
+    #[error("its YUV4MPEG2 header {0:?} is not known (for ffmpeg: -pix_fmt yuv420p -f yuv4mpegpipe)")]
+    Header(String),
+    #[error("{width}x{height} pixels are beyond the limit of {} megapixels", MAX_PIXELS / 1_000_000)]
+    TooLarge { width: u64, height: u64 },
+    #[error("between two frames there is {} (does it write text to its output, too?)", shown(.0))]
+    OutOfStep(Vec<u8>),
+    #[error("a picture does not end within {} bytes", MAX_JPEG)]
+    Endless,
+}
+
+/// The first bytes as text, with what cannot be printed escaped.
+fn shown(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes[..bytes.len().min(16)].escape_ascii())
+}
+
+/// What is known of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Unknown,
+    Mjpeg,
+    /// Frames of a fixed size, in YUV4MPEG2 each after a line.
+    Fixed {
+        layout: Layout,
+        marked: bool,
+    },
+}
+
+/// One frame's bytes, or what was cut short where one should be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    Frame(Layout, Vec<u8>),
+    Damaged(String),
+}
+
+/// Takes bytes as they come, gives frames.
+#[derive(Debug)]
+pub struct Splitter {
+    kind: Kind,
+    buffer: Vec<u8>,
+    /// Bytes of `buffer` that are done with.
+    done: usize,
+    /// Bytes in which no picture begins since the last one.
+    rubbish: usize,
+}
+
+impl Splitter {
+    /// `size`: width and height of raw frames.
+    pub fn new(format: CommandFormat, (width, height): (u32, u32)) -> Self {
+        let kind = match format {
+            CommandFormat::Auto => Kind::Unknown,
+            CommandFormat::Raw(raw) => {
+                let encoding = match raw {
+                    RawFormat::Rgb => Encoding::Rgb,
+                    RawFormat::Bgr => Encoding::Bgr,
+                    RawFormat::Yuyv => Encoding::Yuyv,
+                    RawFormat::Uyvy => Encoding::Uyvy,
+                    RawFormat::Nv12 => Encoding::Nv12,
+                    RawFormat::I420 => Encoding::I420,
+                    RawFormat::Grey => Encoding::Grey,
+                };
+                let layout = Layout { encoding, width, height, stride: 0, range: Range::Limited };
+                Kind::Fixed { layout, marked: false }
+            }
+        };
+        Self { kind, buffer: Vec::new(), done: 0, rubbish: 0 }
+    }
+
+    /// Adds what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.done);
+        self.done = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame among what was added.
+    ///
+    /// # Errors
+    /// When what follows cannot be read.
+    pub fn next(&mut self) -> Result<Option<Piece>, StreamError> {
+        if self.kind == Kind::Unknown && !self.recognise()? {
+            return Ok(None);
+        }
+        match self.kind {
+            Kind::Unknown => Ok(None),
+            Kind::Mjpeg => self.next_jpeg(),
+            Kind::Fixed { layout, marked } => self.next_fixed(layout, marked),
+        }
+    }
+
+    /// What the pictures are, for people; `None` before the first.
+    pub fn name(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Unknown => None,
+            Kind::Mjpeg => Some("MJPEG"),
+            Kind::Fixed { marked: true, .. } => Some("YUV4MPEG2"),
+            Kind::Fixed { marked: false, .. } => Some("raw"),
+        }
+    }
+
+    /// Why there are no pictures, when there is something else.
+    pub fn unknown(&self) -> Option<StreamError> {
+        let rest = self.rest();
+        let unknown = self.kind == Kind::Unknown && !rest.is_empty();
+        unknown.then(|| StreamError::Unknown(rest[..rest.len().min(16)].to_vec()))
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.done..]
+    }
+
+    /// Whether it is known by now what the stream is.
+    fn recognise(&mut self) -> Result<bool, StreamError> {
+        const Y4M: &[u8] = b"YUV4MPEG2 ";
+        let rest = self.rest();
+        let common = rest.len().min(Y4M.len());
+        if common > 0 && rest[..common] == Y4M[..common] {
+            let Some(line) = line(rest) else {
+                return if rest.len() > MAX_HEADER { Err(header(rest)) } else { Ok(false) };
+            };
+            let layout = y4m_layout(line)?;
+            self.done += line.len() + 1;
+            self.kind = Kind::Fixed { layout, marked: true };
+            return Ok(true);
+        }
+        // A start code and the sequence parameter set (ITU-T H.264, 7.3.1 and annex B).
+        if rest.len() >= 5 && (rest.starts_with(&[0, 0, 0, 1, 0x67]) || rest.starts_with(&[0, 0, 0, 1, 0x27]))
+        {
+            return Err(StreamError::H264);
+        }
+        match picture_start(rest) {
+            Some(_) => {
+                self.kind = Kind::Mjpeg;
+                Ok(true)
+            }
+            None if rest.len() > MAX_RUBBISH => Err(StreamError::Unknown(rest[..16].to_vec())),
+            None => Ok(false),
+        }
+    }
+
+    fn next_jpeg(&mut self) -> Result<Option<Piece>, StreamError> {
+        let Some(start) = picture_start(self.rest()) else {
+            // The last two may be the start of a start.
+            let rest = self.rest();
+            let passed = rest.len().saturating_sub(2);
+            if self.rubbish + passed > MAX_RUBBISH {
+                return Err(StreamError::Unknown(rest[..rest.len().min(16)].to_vec()));
+            }
+            self.rubbish += passed;
+            self.done += passed;
+            return Ok(None);
+        };
+        self.done += start;
+        self.rubbish = 0;
+        let rest = self.rest();
+        match jpeg::length(rest) {
+            Ok(length) => {
+                let bytes = rest[..length].to_vec();
+                self.done += length;
+                let layout =
+                    Layout { encoding: Encoding::Mjpeg, width: 0, height: 0, stride: 0, range: Range::Full };
+                Ok(Some(Piece::Frame(layout, bytes)))
+            }
+            Err(JpegError::Truncated) if rest.len() > MAX_JPEG => Err(StreamError::Endless),
+            Err(JpegError::Truncated) => Ok(None),
+            Err(error) => {
+                self.done += SOI.len();
+                Ok(Some(Piece::Damaged(error.to_string())))
+            }
+        }
+    }
+
+    fn next_fixed(&mut self, layout: Layout, marked: bool) -> Result<Option<Piece>, StreamError> {
+        let rest = self.rest();
+        let mut start = 0;
+        if marked {
+            const FRAME: &[u8] = b"FRAME";
+            let common = rest.len().min(FRAME.len());
+            if rest[..common] != FRAME[..common] {
+                return Err(StreamError::OutOfStep(rest[..rest.len().min(16)].to_vec()));
+            }
+            start = match line(rest) {
+                Some(line) => line.len() + 1,
+                None if rest.len() > MAX_HEADER => return Err(header(rest)),
+                None => return Ok(None),
+            };
+        }
+        let Some(frame) = rest.get(start..start + layout.frame_bytes()) else { return Ok(None) };
+        let piece = Piece::Frame(layout, frame.to_vec());
+        self.done += start + layout.frame_bytes();
+        Ok(Some(piece))
+    }
+}
+
+/// Where a JPEG begins: its start marker and that of the first segment.
+fn picture_start(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(3).position(|three| three == [SOI[0], SOI[1], 0xff])
+}
+
+/// The bytes before the first line feed.
+fn line(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().take(MAX_HEADER).position(|byte| *byte == b'\n')?;
+    Some(&bytes[..end])
+}
+
+fn header(bytes: &[u8]) -> StreamError {
+    StreamError::Header(String::from_utf8_lossy(&bytes[..bytes.len().min(64)]).into_owned())
+}
+
+/// What a YUV4MPEG2 stream's first line says: words of a letter and a value (yuv4mpeg(5), mjpegtools).
+fn y4m_layout(line: &[u8]) -> Result<Layout, StreamError> {
+    let unknown = || header(line);
+    let text = str::from_utf8(line).map_err(|_| unknown())?;
+    let (mut width, mut height, mut encoding, mut range) = (0_u64, 0_u64, Encoding::I420, Range::Limited);
+    for word in text.split_ascii_whitespace().skip(1) {
+        let (tag, value) = word.split_at_checked(1).ok_or_else(unknown)?;
+        match (tag, value) {
+            ("W", _) => width = value.parse().map_err(|_| unknown())?,
+            ("H", _) => height = value.parse().map_err(|_| unknown())?,
+            // Where in its pixels the chroma was sampled is no matter.
+            ("C", "420" | "420jpeg" | "420mpeg2" | "420paldv") => encoding = Encoding::I420,
+            ("C", "422") => encoding = Encoding::I422,
+            ("C", "444") => encoding = Encoding::I444,
+            ("C", "mono") => encoding = Encoding::Grey,
+            ("C", _) => return Err(unknown()),
+            ("X", "COLORRANGE=FULL") => range = Range::Full,
+            _ => {}
+        }
+    }
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(StreamError::TooLarge { width, height });
+    }
+    match (u32::try_from(width), u32::try_from(height)) {
+        (Ok(width @ 1..), Ok(height @ 1..)) => Ok(Layout { encoding, width, height, stride: 0, range }),
+        _ => Err(unknown()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jpeg(level: u8) -> Vec<u8> {
+        let picture =
+            image::RgbImage::from_fn(24, 16, |x, y| image::Rgb([level, (x * 9) as u8, (y * 9) as u8]));
+        let mut bytes = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new(&mut bytes).encode_image(&picture).expect("encoded");
+        bytes
+    }
+
+    /// All pieces when the bytes come in parts of `size`, and how it ended.
+    fn split(format: CommandFormat, bytes: &[u8], size: usize) -> (Vec<Piece>, Result<(), StreamError>) {
+        let mut splitter = Splitter::new(format, (4, 2));
+        let mut pieces = Vec::new();
+        for part in bytes.chunks(size) {
+            splitter.push(part);
+            loop {
+                match splitter.next() {
+                    Ok(Some(piece)) => pieces.push(piece),
+                    Ok(None) => break,
+                    Err(error) => return (pieces, Err(error)),
+                }
+            }
+        }
+        (pieces, Ok(()))
+    }
+
+    #[test]
+    fn jpegs_among_headers_and_losses() {
+        let (one, two, three) = (jpeg(10), jpeg(90), jpeg(200));
+        let lost = &two[..two.len() - 40];
+        let stream =
+            [b"--frame\r\nContent-Type: image/jpeg\r\n\r\n", &*one, b"\r\n--frame\r\n\r\n", lost, &three];
+        for size in [1, 7, 4096] {
+            let (pieces, end) = split(CommandFormat::Auto, &stream.concat(), size);
+            assert_eq!(end, Ok(()));
+            let [Piece::Frame(_, first), Piece::Damaged(reason), Piece::Frame(_, last)] = &pieces[..] else {
+                panic!("{pieces:?}");
+            };
+            assert_eq!((first, last), (&one, &three));
+            assert!(reason.contains("another picture begins"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn yuv4mpeg2_says_what_it_is() {
+        let frame: Vec<u8> = (0..12).collect();
+        let head = b"YUV4MPEG2 W4 H2 F30:1 Ip A1:1 C420jpeg XYSCSS=420JPEG XCOLORRANGE=FULL\n";
+        let stream = [head, b"FRAME\n".as_slice(), &frame, b"FRAME Ip\n", &frame, b"FRAME\n"].concat();
+        for size in [1, 5, 4096] {
+            let (pieces, end) = split(CommandFormat::Auto, &stream, size);
+            let layout =
+                Layout { encoding: Encoding::I420, width: 4, height: 2, stride: 0, range: Range::Full };
+            assert_eq!(end, Ok(()));
+            assert_eq!(pieces, [Piece::Frame(layout, frame.clone()), Piece::Frame(layout, frame.clone())]);
+        }
+        let broken = [&stream[..head.len() + 6 + 12], b"progress: 1 %"].concat();
+        let (pieces, end) = split(CommandFormat::Auto, &broken, 4096);
+        assert_eq!((pieces.len(), end), (1, Err(StreamError::OutOfStep(b"progress: 1 %".to_vec()))));
+        for (head, word) in [
+            ("YUV4MPEG2 W4 H2 C420p10\n", "-pix_fmt yuv420p"),
+            ("YUV4MPEG2 W4\n", "not known"),
+            ("YUV4MPEG2 W400000 H200000\n", "megapixels"),
+            ("YUV4MPEG2 W18446744073709551615 H18446744073709551615\n", "megapixels"),
+        ] {
+            let error = split(CommandFormat::Auto, head.as_bytes(), 4096).1.expect_err(head).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn raw_frames_are_counted_off() {
+        let bytes: Vec<u8> = (0..60).collect();
+        let (pieces, end) = split(CommandFormat::Raw(RawFormat::Rgb), &bytes, 11);
+        let frames: Vec<u8> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Frame(layout, frame) => {
+                    assert_eq!((layout.encoding, frame.len()), (Encoding::Rgb, 24));
+                    frame[0]
+                }
+                Piece::Damaged(reason) => panic!("{reason}"),
+            })
+            .collect();
+        assert_eq!((frames, end), (vec![0, 24], Ok(())));
+    }
+
+    #[test]
+    fn what_holds_no_pictures_is_told() {
+        let text = b"Usage: camera [OPTIONS]\n".repeat(4000);
+        let error = split(CommandFormat::Auto, &text, 4096).1.expect_err("text").to_string();
+        assert!(error.contains("Usage: camera [O") && error.contains("camera.format"), "{error}");
+        let h264 = [0, 0, 0, 1, 0x67, 0x42, 0, 0x1f];
+        assert_eq!(split(CommandFormat::Auto, &h264, 3).1, Err(StreamError::H264));
+        let after = [jpeg(1), text].concat();
+        let (pieces, end) = split(CommandFormat::Auto, &after, 4096);
+        assert!(matches!(end, Err(StreamError::Unknown(_))) && pieces.len() == 1);
+    }
+}
