@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build run test test-all vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb run test test-all deb-test device-test vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -11,6 +11,9 @@ help: ## this list
 build: ## release binary, runtime and models
 	@scripts/prepare.sh build
 	$(CARGO) build --release --locked
+
+deb: ## Debian package in dist/, for ARCH=amd64 or arm64; default: this machine's
+	@scripts/package.sh $(ARCH)
 
 run: ## the daemon with the first camera, or a replayed portrait; display in the terminal
 	@scripts/prepare.sh run
