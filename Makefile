@@ -24,7 +24,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test browser-test house-test fault-test fleet-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet
+test-all: training-test vm-test browser-test house-test fault-test fleet-test deb-test device-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet, packages, whole device
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -32,8 +32,17 @@ training-test: ## the training toolkit's own tests, in a virtual environment
 
 vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
-	$(CARGO) build --release --locked --bin emotiond --example vm-usb
-	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
+	tests/vm/run.sh $$(scripts/release.sh amd64 --bin emotiond --example vm-usb)
+
+deb-test: ## the packages: dependencies, unit, and the arm64 program under emulation
+	@scripts/prepare.sh test-all
+	scripts/package-tests.sh $$(scripts/package.sh amd64)
+	scripts/package-tests.sh $$(scripts/package.sh arm64) $$(scripts/release.sh amd64 --bin emotiond)/emotiond
+
+device-test: ## the package on a whole emulated device with systemd: install, faults, power cut, upgrade, purge
+	@scripts/prepare.sh test-all
+	tests/vm/device/run.sh $$(scripts/package.sh amd64) $$(VERSION=99.0.0-1 scripts/package.sh amd64) \
+	    $$(scripts/release.sh amd64 --bin emotiond --example vm-usb)
 
 house-test: ## the daemon in the real Home Assistant
 	@scripts/prepare.sh test-all

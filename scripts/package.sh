@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Debian package dist/emotiond_*_ARCH.deb and prints what is in it.
+# Makes the Debian package dist/emotiond_VERSION_ARCH.deb; prints its path, and on standard error what is in it.
 #
 #   scripts/package.sh [ARCH]     ARCH: amd64 or arm64; default: this machine's
 #
@@ -14,7 +14,7 @@ amd64) machine=x86_64 ;;
 arm64) machine=aarch64 ;;
 *) echo "no package for $arch: there are amd64 and arm64" >&2; exit 2 ;;
 esac
-"$root/scripts/prepare.sh" package "$machine"
+"$root/scripts/prepare.sh" package "$machine" >&2
 [ -x "$cache/tools/bin/cargo-deb" ] ||
     cargo install --quiet cargo-deb --version 3.8.0 --locked --root "$cache/tools"
 
@@ -49,5 +49,9 @@ export CARGO_TARGET_DIR
 deb=$(cd "$root" && "$cache/tools/bin/cargo-deb" "$@")
 rm -rf "$stage"
 
-dpkg-deb --contents "$deb" | awk '$1 !~ /^d/ { printf "%10d %s\n", $3, substr($6, 2) }'
-echo "$(sha256sum "$deb" | cut -c1-16)… $(stat -c %s "$deb") bytes $deb"
+{
+    dpkg-deb --contents "$deb" | awk '$1 !~ /^d/ { printf "%10d %s\n", $3, substr($6, 2) }'
+    echo "runtime $(sha256sum "$root/third_party/$machine/libLiteRt.so" | cut -c1-64)"
+    echo "package $(sha256sum "$deb" | cut -c1-64), $(stat -c %s "$deb") bytes"
+} >&2
+echo "$deb"
