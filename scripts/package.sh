@@ -22,7 +22,7 @@ esac
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/Cargo.toml")}
 export SOURCE_DATE_EPOCH
 
-programs=$("$root/scripts/release.sh" "$arch" --bin emotiond)
+programs=$("$root/scripts/release.sh" "$arch")
 
 rm -rf "$stage"
 mkdir -p "$stage"

@@ -1,15 +1,14 @@
 #!/bin/sh
-# Builds programs as they are shipped: with the feature `packaged` and without the paths of this machine, so that
+# Builds emotiond as it is shipped: with the feature `packaged` and without the paths of this machine, so that
 # the same sources and compiler give the same bytes wherever the clone lies.
 #
-#   scripts/release.sh ARCH [CARGO-ARGUMENT]...     ARCH: amd64 or arm64
+#   scripts/release.sh ARCH     ARCH: amd64 or arm64
 #
-# Prints the folder of the programs: target/package/release, or for another architecture than this machine's, which
+# Prints the folder of the program: target/package/release, or for another architecture than this machine's, which
 # cross/build.sh builds for, target/cross/TRIPLE/release.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-arch=${1:?"usage: $0 ARCH [CARGO-ARGUMENT]..."}
-shift
+arch=${1:?"usage: $0 ARCH"}
 target=${CARGO_TARGET_DIR:-$root/target}
 
 case $arch in
@@ -17,7 +16,8 @@ amd64) triple=x86_64-unknown-linux-gnu ;;
 arm64) triple=aarch64-unknown-linux-gnu ;;
 *) echo "no package for $arch: there are amd64 and arm64" >&2; exit 2 ;;
 esac
-set -- build --release --locked --features packaged "$@"
+# Nothing else with it: an example would bring features of the development dependencies.
+set -- build --release --locked --features packaged --bin emotiond
 
 if [ "$arch" = "$(dpkg --print-architecture)" ]; then
     cargo_home=${CARGO_HOME:-$HOME/.cargo}

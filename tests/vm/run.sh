@@ -3,16 +3,18 @@
 # QEMU (software emulation), `vivid` as two cameras, a webcam and an SSD1306 that `vm-usb` plays over
 # USB/IP. What is done and checked inside is in guest/scenario.sh.
 #
-#   cargo build --bin emotiond --example vm-usb && tests/vm/run.sh target/debug
+#   cargo build --bin emotiond --example vm-usb && tests/vm/run.sh target/debug target/debug/examples/vm-usb
 #
-#   tests/vm/run.sh FOLDER     FOLDER holds emotiond and examples/vm-usb
+#   tests/vm/run.sh FOLDER VM-USB     FOLDER holds emotiond
 #
 # Needs what `scripts/prepare.sh test-all` installs. The kernel package is downloaded once and kept in
 # ${EMOTIOND_CACHE:-~/.cache/emotiond}/vm. Prints the guest's console, which is also left in
 # FOLDER/vm-test/console.log; the exit status is 0 if every check was made and held.
 set -euo pipefail
 
-binaries=$(realpath "${1:?"usage: $0 FOLDER-OF-BINARIES"}")
+usage="usage: $0 FOLDER VM-USB"
+binaries=$(realpath "${1:?"$usage"}")
+vm_usb=$(realpath "${2:?"$usage"}")
 here=$(realpath "$(dirname "$0")")
 root=$(realpath "$here/../..")
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}/vm
@@ -39,7 +41,7 @@ build_initramfs() {
         install_program "$(PATH=$PATH:/usr/sbin command -v $program)" "/usr/bin/$program"
     done
     install_program "$binaries/emotiond" /usr/bin/emotiond
-    install_program "$binaries/examples/vm-usb" /usr/bin/vm-usb
+    install_program "$vm_usb" /usr/bin/vm-usb
     install_program "$root/third_party/$(uname -m)/libLiteRt.so" /usr/lib/emotiond/libLiteRt.so
     find "$root/models" -maxdepth 2 \( -path '*/detectors/*' -o -name 'emotion.*' \) -type f \
         -exec cp -t "$initramfs/usr/lib/emotiond/models" {} +

@@ -4,28 +4,28 @@
 # booted three times: in the first run the power is cut while state is written, the second ends in a reboot, the third
 # in the package's purge. What is done and seen is in guest/N-*.sh.
 #
-#   tests/vm/device/run.sh DEB NEWER-DEB FOLDER     FOLDER holds examples/vm-usb, and gets device-test/
+#   tests/vm/device/run.sh DEB NEWER-DEB VM-USB FOLDER
 #
 # Needs what `scripts/prepare.sh test-all` installs, and root (or sudo) once, for the image of Debian, which is kept in
-# ${EMOTIOND_CACHE:-~/.cache/emotiond}/vm. Leaves the console in FOLDER/device-test/console.log and the panel's
-# pictures, as its memory held them, beside it. The exit status is 0 if every check was made and held.
+# ${EMOTIOND_CACHE:-~/.cache/emotiond}/vm. Leaves the console in FOLDER/console.log and the panel's pictures, as its
+# memory held them, beside it. The exit status is 0 if every check was made and held.
 set -euo pipefail
 
-usage="usage: $0 DEB NEWER-DEB FOLDER"
+usage="usage: $0 DEB NEWER-DEB VM-USB FOLDER"
 deb=$(realpath "${1:?"$usage"}")
 newer=$(realpath "${2:?"$usage"}")
-binaries=$(realpath "${3:?"$usage"}")
+vm_usb=$(realpath "${3:?"$usage"}")
+work=$(realpath -m "${4:?"$usage"}")
 here=$(realpath "$(dirname "$0")")
 root=$(realpath "$here/../../..")
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}/vm
-work=$binaries/device-test
 initramfs=$work/initramfs
 disk=$work/disk.ext4
 # One boot with all that is done in it, of which an idle machine with two cores needs half.
 limit_s=600
 modules=(virtio_pci virtio_blk ext4 crc32c_generic vivid i2c-dev i2c-tiny-usb vhci-hcd)
 # The console is the test's alone.
-systemd_arguments="quiet systemd.show_status=no systemd.mask=serial-getty@ttyS0.service"
+systemd_arguments="systemd.show_status=no systemd.mask=serial-getty@ttyS0.service"
 
 log() { echo "device-test: $*" >&2; }
 
@@ -55,7 +55,7 @@ build_initramfs() {
     cp -r "$kernel/lib" "$initramfs/"
     install "$(command -v busybox)" "$initramfs/bin/busybox"
     install "$here/guest/init" "$initramfs/init"
-    install "$binaries/examples/vm-usb" "$initramfs/root/vm-usb"
+    install "$vm_usb" "$initramfs/root/vm-usb"
     install -m 644 "$here"/guest/{device-test.service,common.sh,[123]-*.sh} "$here/../guest/lib.sh" "$initramfs/root/"
     install -m 644 "$deb" "$initramfs/root/emotiond.deb"
     install -m 644 "$newer" "$initramfs/root/newer.deb"
