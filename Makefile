@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build gpu run test test-all vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb gpu run test test-all deb-test device-test vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -15,6 +15,9 @@ build: ## release binary, runtime and models
 gpu: ## the runtime's accelerator for GPUs, 19 MB
 	@scripts/prepare.sh gpu
 
+deb: ## Debian package in dist/, for ARCH=amd64 or arm64; default: this machine's
+	@scripts/package.sh $(ARCH)
+
 run: ## the daemon with the first camera, or a replayed portrait; display in the terminal
 	@scripts/prepare.sh run
 	@$(CARGO) build --release --locked
@@ -24,7 +27,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test browser-test house-test fault-test fleet-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet
+test-all: training-test vm-test browser-test house-test fault-test fleet-test deb-test device-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet, packages, whole device
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -32,8 +35,19 @@ training-test: ## the training toolkit's own tests, in a virtual environment
 
 vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
-	$(CARGO) build --release --locked --bin emotiond --example vm-usb
-	tests/vm/run.sh $${CARGO_TARGET_DIR:-target}/release
+	$(CARGO) build --locked --example vm-usb
+	tests/vm/run.sh $$(scripts/release.sh amd64) $${CARGO_TARGET_DIR:-target}/debug/examples/vm-usb
+
+deb-test: ## the packages: dependencies, unit, and the arm64 program under emulation
+	@scripts/prepare.sh test-all
+	scripts/package-tests.sh $$(scripts/package.sh amd64)
+	scripts/package-tests.sh $$(scripts/package.sh arm64) $$(scripts/release.sh amd64)/emotiond
+
+device-test: ## the package on a whole emulated device with systemd: install, faults, power cut, upgrade, purge
+	@scripts/prepare.sh test-all
+	$(CARGO) build --locked --example vm-usb
+	tests/vm/device/run.sh $$(scripts/package.sh amd64) $$(VERSION=99.0.0-1 scripts/package.sh amd64) \
+	    $${CARGO_TARGET_DIR:-target}/debug/examples/vm-usb $${CARGO_TARGET_DIR:-target}/device-test
 
 house-test: ## the daemon in the real Home Assistant
 	@scripts/prepare.sh test-all

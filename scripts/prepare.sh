@@ -2,14 +2,14 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|run|test|test-all|gpu [ARCH]     ARCH: x86_64 or aarch64; default: this machine
+#   scripts/prepare.sh build|package|run|test|test-all|gpu [ARCH]     ARCH: x86_64 or aarch64; default: this machine
 #
 # gpu fetches the runtime's accelerator for GPUs (19 MB), which classifier.delegate = "gpu" needs.
 #
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|run|test|test-all|gpu [ARCH]"}
+step=${1:?"usage: $0 build|package|run|test|test-all|gpu [ARCH]"}
 arch=${2:-$(uname -m)}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
@@ -18,9 +18,13 @@ cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
 packages='gcc libc6-dev libclang-dev libssl-dev pkg-config python3 python3-pip'
 case $step in
 build | gpu) ;;
+package)
+    # Another architecture's package is built and asked in a root of its own.
+    [ "$arch" = "$(uname -m)" ] || packages="$packages mmdebstrap qemu-user-static"
+    ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
-test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium" ;;
+test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium mmdebstrap qemu-user-static e2fsprogs" ;;
 *) echo "unknown step $step" >&2; exit 2 ;;
 esac
 # The browser's tests take any Node that is there already.
@@ -163,5 +167,5 @@ fetch_promtool() {
 install_packages
 fetch_runtime
 fetch_detectors
-case $step in build | gpu) ;; *) fetch_portrait ;; esac
+case $step in build | package | gpu) ;; *) fetch_portrait ;; esac
 case $step in gpu) fetch_gpu ;; test | test-all) fetch_promtool; fetch_classic ;; esac

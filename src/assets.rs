@@ -1,6 +1,6 @@
 //! Where models and the runtime library are looked for: what the configuration names, then
-//! `EMOTIOND_MODELS` or `EMOTIOND_RUNTIME`, beside the executable, the repository it was built in,
-//! and `/usr/lib/emotiond`; never the current folder.
+//! `EMOTIOND_MODELS` or `EMOTIOND_RUNTIME`, beside the executable, the repository it was built in
+//! (not with the feature `packaged`), and `/usr/lib/emotiond`; never the current folder.
 
 use std::path::{Path, PathBuf};
 
@@ -24,13 +24,13 @@ pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
         return Ok(name.to_owned());
     }
     let file = name.with_extension("tflite");
-    let repository = repository().join("models");
+    let repository = repository().map(|folder| folder.join("models"));
     let folders = [
         std::env::var_os("EMOTIOND_MODELS").map(PathBuf::from),
         beside_executable(),
         beside_executable().map(|folder| folder.join("models")),
-        Some(repository.join("detectors")),
-        Some(repository),
+        repository.as_ref().map(|folder| folder.join("detectors")),
+        repository,
         Some(PathBuf::from("/usr/lib/emotiond/models")),
     ];
     find(folders, &file, format!("model {}", name.display()), "EMOTIOND_MODELS")
@@ -59,7 +59,7 @@ fn library(file: &str, what: String) -> Result<PathBuf, NotFound> {
     let folders = [
         std::env::var_os("EMOTIOND_RUNTIME").map(PathBuf::from),
         beside_executable(),
-        Some(repository().join("third_party").join(std::env::consts::ARCH)),
+        repository().map(|folder| folder.join("third_party").join(std::env::consts::ARCH)),
         Some(PathBuf::from("/usr/lib/emotiond")),
     ];
     find(folders, Path::new(file), what, "EMOTIOND_RUNTIME")
@@ -86,7 +86,8 @@ fn beside_executable() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.parent()?.to_owned())
 }
 
-/// The clone that this program was built in; on another machine it does not exist.
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The clone that this program was built in. A packaged program has none: on another machine that path
+/// does not exist, or is somebody's who could put a library there.
+fn repository() -> Option<&'static Path> {
+    (!cfg!(feature = "packaged")).then(|| Path::new(env!("CARGO_MANIFEST_DIR")))
 }

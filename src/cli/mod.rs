@@ -8,6 +8,7 @@ mod devices;
 mod eval;
 mod eval_boxes;
 mod eval_text;
+mod generate;
 mod inputs;
 mod mcp;
 mod mqtt;
@@ -68,6 +69,9 @@ enum Command {
     Tls(tls::TlsArgs),
     /// Lets an AI assistant ask what the device sees (Model Context Protocol on standard input and output)
     Mcp(mcp::McpArgs),
+    /// Writes the manual pages and shell completions, for packages
+    #[command(hide = true)]
+    Generate(generate::GenerateArgs),
 }
 
 /// How the program ends.
@@ -149,6 +153,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Bench(bench) => bench::run(&bench, &mut config),
         Command::Tls(tls) => tls::run(&tls, &config),
         Command::Mcp(mcp) => mcp::run(&mcp, &config),
+        Command::Generate(generate) => generate::run(&generate),
     }
 }
 

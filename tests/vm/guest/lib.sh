@@ -106,3 +106,19 @@ stop_daemon() {
     check "$1: exit status 0" [ "$status" -eq 0 ]
     check "$1: soon" awk -v took="$took" 'BEGIN { exit !(took < 3) }'
 }
+
+# vivid's output, a PAL signal, looped back to its input: what show gives it is what the camera sees.
+loop_vivid() {
+    v4l2-ctl -d /dev/video0 --set-input 2 --set-ctrl loop_video=1,osd_text_mode=2 >/dev/null
+    v4l2-ctl -d /dev/video0 --set-standard pal >/dev/null
+    v4l2-ctl -d /dev/video1 --set-output 0 >/dev/null
+    v4l2-ctl -d /dev/video1 --set-standard pal >/dev/null
+    v4l2-ctl -d /dev/video1 --set-fmt-video-out width=720,height=576,pixelformat=RGB3
+}
+
+# show FILE: a picture for vivid's output, until the process $shown ends.
+# shellcheck disable=SC2034 # for the scenario
+show() {
+    v4l2-ctl -d /dev/video1 --stream-out-mmap --stream-from="$1" --stream-loop >/dev/null 2>&1 &
+    shown=$!
+}

@@ -54,16 +54,8 @@ wait_for "forbidden: published" published camera/availability offline
 stop_daemon "forbidden"
 
 # A face: vivid's output, a PAL signal, looped back to its input.
-v4l2-ctl -d /dev/video0 --set-input 2 --set-ctrl loop_video=1,osd_text_mode=2 >/dev/null
-v4l2-ctl -d /dev/video0 --set-standard pal >/dev/null
-v4l2-ctl -d /dev/video1 --set-output 0 >/dev/null
-v4l2-ctl -d /dev/video1 --set-standard pal >/dev/null
-v4l2-ctl -d /dev/video1 --set-fmt-video-out width=720,height=576,pixelformat=RGB3
-show() {
-    v4l2-ctl -d /dev/video1 --stream-out-mmap --stream-from="/root/$1" --stream-loop >/dev/null 2>&1 &
-    shown=$!
-}
-show empty.rgb
+loop_vivid
+show /root/empty.rgb
 start_daemon emotiond camera.source=auto camera.width=720 camera.height=576
 wait_for "empty: online" published availability online
 wait_for "empty: camera" published camera/availability online
@@ -74,7 +66,7 @@ vm-usb show >/run/empty
 mark
 kill "$shown"
 wait "$shown" 2>/dev/null
-show face.rgb
+show /root/face.rgb
 wait_for "face: emotion" published emotion "$emotions"
 wait_for "face: state" published state '.*"faces":1,"primary":{"id":1,'
 wait_for "face: event" published event '.*"event_type":"emotion_changed","from":"none"'

@@ -9,6 +9,7 @@
 //! vm-usb unplug panel|webcam
 //! vm-usb power on|off                            the panel alone; without power it acknowledges nothing
 //! vm-usb show                                    what the panel shows, as text
+//! vm-usb png FILE.png                            writes what the panel shows as a picture, four times as large
 //! vm-usb compare FILE.png                        the same, and exit 1 where it is not the picture in FILE.png
 //! ```
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             print!("{}", as_text(&seen));
             true
         }),
+        ["png", path] => save(path).map(|()| true),
         ["compare", path] => compare(path),
         _ => ask(&words.join(" ")).map(|_| true),
     };
@@ -112,6 +114,18 @@ fn ask(command: &str) -> io::Result<String> {
         Some(error) => Err(io::Error::other(error.to_owned())),
         None => Ok(answer),
     }
+}
+
+/// Writes the panel's picture to the PNG file `path`.
+fn save(path: &str) -> io::Result<()> {
+    const SCALE: u32 = 4;
+    let seen = ask("show")?;
+    let rows: Vec<&[u8]> = seen.lines().map(str::as_bytes).collect();
+    let luma =
+        |x: u32, y: u32| if rows[(y / SCALE) as usize][(x / SCALE) as usize] == b'#' { 255 } else { 0 };
+    image::GrayImage::from_fn(WIDTH as u32 * SCALE, HEIGHT as u32 * SCALE, |x, y| image::Luma([luma(x, y)]))
+        .save(path)
+        .map_err(io::Error::other)
 }
 
 /// Whether the panel shows the picture in the PNG file `path`; prints the panel, and where they
