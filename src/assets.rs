@@ -28,6 +28,7 @@ pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
         beside_executable(),
         beside_executable().map(|folder| folder.join("models")),
         Some(repository.join("detectors")),
+        Some(repository.join("people")),
         Some(repository),
         Some(PathBuf::from("/usr/lib/emotiond/models")),
     ];

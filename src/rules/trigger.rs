@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Condition, Rule};
-use crate::emotion::Observation;
+use crate::config::{Condition, Rule, Who};
+use crate::emotion::{Face, Observation};
 use crate::wire::Phase;
 
 /// A rule's actions are to be done.
@@ -67,6 +67,18 @@ fn holds(condition: &Condition, seen: &Observation) -> bool {
     condition.states.contains(&seen.state)
         && seen.confidence >= condition.min_confidence
         && (condition.min_faces..=condition.max_faces).contains(&seen.faces.len())
+        && condition.people.as_ref().is_none_or(|who| seen.faces.iter().any(|face| is_one(face, who)))
+}
+
+/// Whether the face is one of those asked for; a person counts once the configured check is passed.
+fn is_one(face: &Face, who: &[Who]) -> bool {
+    let person = face.person.as_ref();
+    let checked = person.filter(|person| person.checked);
+    who.iter().any(|who| match who {
+        Who::Anybody => checked.is_some(),
+        Who::Unknown => person.is_none(),
+        Who::Named(name) => checked.is_some_and(|person| person.name == *name),
+    })
 }
 
 impl Trigger {
@@ -130,6 +142,7 @@ mod tests {
             scores: Scores::default(),
             state,
             confidence,
+            person: None,
         };
         let now = Instant::now();
         Observation {
