@@ -250,7 +250,7 @@ fn seconds(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::{Detection, Emotion, Landmarks, Scores};
+    use crate::emotion::{Detection, Emotion, Landmarks, Person, Scores};
     use crate::frame::Rect;
 
     fn observation(faces: &[(u64, State)]) -> Observation {
@@ -323,6 +323,32 @@ mod tests {
         assert_eq!(kinds(&gone), [FaceLeft, FaceLeft, EmotionChanged]);
         assert_eq!(gone.events[0].duration_s, Some(7.5));
         assert!(gone.state.expect("told").primary.is_none());
+    }
+
+    #[test]
+    fn a_person_is_told_once_and_only_when_checked() {
+        use wire::EventType::{FaceAppeared, FaceLeft, PersonRecognised};
+        let start = Moment::now();
+        let mut reporter = Reporter::new("pi", Duration::from_secs(5), start);
+        let seen = |person: Option<(&str, bool)>| {
+            let mut seen = observation(&[(1, State::Uncertain)]);
+            seen.state = State::None;
+            seen.faces[0].person =
+                person.map(|(name, checked)| Person { name: name.parse().expect("name"), checked });
+            seen
+        };
+        assert_eq!(kinds(&reporter.observe(&seen(None), start)), [FaceAppeared]);
+        let greeted = reporter.observe(&seen(Some(("anna", false))), start);
+        assert!(greeted.events.is_empty());
+        let state = greeted.state.expect("who it is changes the state");
+        assert_eq!(state.primary.expect("a face").person.as_deref(), Some("anna"));
+        let checked = reporter.observe(&seen(Some(("anna", true))), start);
+        assert_eq!(kinds(&checked), [PersonRecognised]);
+        assert_eq!((checked.events[0].face, checked.events[0].person.as_deref()), (Some(1), Some("anna")));
+        assert_eq!(reporter.observe(&seen(Some(("anna", true))), start), Report::default());
+        let left = reporter.nothing(start);
+        assert_eq!(kinds(&left), [FaceLeft]);
+        assert_eq!(left.events[0].person.as_deref(), Some("anna"));
     }
 
     #[test]

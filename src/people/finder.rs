@@ -21,14 +21,17 @@ const CLOSER: [f32; 3] = [1.8, 2.4, 3.0];
 /// photos are made of who is in the middle.
 const MIDDLE: f32 = 0.25;
 
-/// A face whose side is at least this part of the main one's is another one, not a bystander.
-const ANOTHER: f32 = 0.6;
+/// A face whose side is less than this part of the main one's is a bystander's.
+const ANOTHER: f32 = 0.7;
+
+/// So is one that reaches out of the photo by more than this part of its side.
+const CUT: f32 = 0.1;
 
 /// The main face of a photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
     pub face: Detection,
-    /// Faces about as large in the photo, itself included.
+    /// Faces in the photo that are no bystanders', itself included.
     pub faces: usize,
 }
 
@@ -78,10 +81,10 @@ pub fn find(detectors: &mut [FaceDetector], photo: &Frame) -> Result<Option<Foun
             Some(close) => look_closer(close, photo, &main.face())?,
             None => main.face(),
         };
-        let large =
-            |other: &&Cluster| other.is_sure() && side(&other.face().bounds) >= ANOTHER * side(&face.bounds);
-        let faces = clusters.iter().filter(large).count().max(1);
-        return Ok(Some(Found { face, faces }));
+        let others = clusters.iter().filter(|other| {
+            !std::ptr::eq(*other, main) && other.is_sure() && is_another(&other.face(), &face, photo)
+        });
+        return Ok(Some(Found { face, faces: 1 + others.count() }));
     }
     Ok(None)
 }
@@ -98,6 +101,12 @@ pub fn look_closer(
         seen.extend(detector.look_closer(frame, face, factor)?);
     }
     Ok(if seen.is_empty() { *face } else { mean(&seen) })
+}
+
+fn is_another(other: &Detection, main: &Detection, photo: &Frame) -> bool {
+    let Rect { x, y, width, height } = other.bounds;
+    let outside = (-x).max(-y).max(x + width - photo.width as f32).max(y + height - photo.height as f32);
+    side(&other.bounds) >= ANOTHER * side(&main.bounds) && outside <= CUT * side(&other.bounds)
 }
 
 fn side(bounds: &Rect) -> f32 {

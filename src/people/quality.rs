@@ -18,11 +18,12 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// For photos that will be compared with for years.
-    pub const ENROL: Self = Self { min_score: 0.5, min_eyes: 20.0, max_turn: 0.35, min_sharpness: 4.0 };
+    /// For photos that will be compared with for years. Of a hundred news photos of 250 pixels it refuses two
+    /// faces in profile; those out of focus have a sharpness of 3 to 4.
+    pub const ENROL: Self = Self { min_score: 0.5, min_eyes: 20.0, max_turn: 0.5, min_sharpness: 2.5 };
 
     /// For a live face, which gets another chance with the next frame.
-    pub const LIVE: Self = Self { min_score: 0.5, min_eyes: 12.0, max_turn: 0.5, min_sharpness: 1.5 };
+    pub const LIVE: Self = Self { min_score: 0.5, min_eyes: 12.0, max_turn: 0.6, min_sharpness: 1.5 };
 }
 
 /// What is wrong with a face, and what to do about it.
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(gate.check_pose(&face(40.0, 22.0, 0.9)), Ok(()));
         assert_eq!(gate.check_pose(&face(40.0, 22.0, 0.4)), Err(Poor::Unsure(0.4)));
         assert_eq!(gate.check_pose(&face(10.0, 5.0, 0.9)), Err(Poor::Small(10.0)));
-        assert_eq!(gate.check_pose(&face(40.0, 40.0, 0.9)), Err(Poor::Turned(0.5)));
+        assert_eq!(gate.check_pose(&face(40.0, 44.0, 0.9)), Err(Poor::Turned(0.6)));
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::emotion::{Detection, Emotion, Face, Landmarks, Scores, State};
+    use crate::emotion::{Detection, Emotion, Landmarks, Person, Scores, State};
     use crate::frame::Rect;
 
     const HAPPY: State = State::Emotion(Emotion::Happy);
@@ -233,6 +233,27 @@ mod tests {
         assert!(!fires("min_faces = 2", HAPPY, 0.9, 1));
         assert!(fires("emotion = \"any\"", State::Uncertain, 0.2, 1));
         assert!(!fires("emotion = \"any\"", State::None, 0.0, 0));
+    }
+
+    #[test]
+    fn a_person_counts_when_checked_and_beside_others() {
+        let fires = |who: &str, people: &[Option<(&str, bool)>]| {
+            let mut seen = seen(HAPPY, 0.8, people.len());
+            for (face, person) in seen.faces.iter_mut().zip(people) {
+                face.person =
+                    person.map(|(name, checked)| Person { name: name.parse().expect("name"), checked });
+            }
+            let mut triggers = triggers(&format!("person = {who}\nfor_s = 0"));
+            !triggers.observe(Some(&seen), Instant::now()).is_empty()
+        };
+        let (anna, unchecked) = (Some(("anna", true)), Some(("anna", false)));
+        assert!(fires("\"anna\"", &[None, anna]));
+        assert!(!fires("\"anna\"", &[unchecked]));
+        assert!(!fires("[\"bert\", \"carl\"]", &[anna]));
+        assert!(fires("[\"bert\", \"any\"]", &[anna]));
+        assert!(!fires("\"any\"", &[None]));
+        assert!(fires("\"unknown\"", &[anna, None]));
+        assert!(!fires("\"unknown\"", &[unchecked]), "known, though not checked");
     }
 
     #[test]
