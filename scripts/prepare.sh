@@ -2,14 +2,15 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|package|run|test|test-all|gpu [ARCH]     ARCH: x86_64 or aarch64; default: this machine
+#   scripts/prepare.sh build|package|run|test|test-all|gpu|people-model [ARCH]
 #
-# gpu fetches the runtime's accelerator for GPUs (19 MB), which classifier.delegate = "gpu" needs.
+# ARCH: x86_64 or aarch64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
+# which classifier.delegate = "gpu" needs.
 #
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|package|run|test|test-all|gpu [ARCH]"}
+step=${1:?"usage: $0 build|package|run|test|test-all|gpu|people-model [ARCH]"}
 arch=${2:-$(uname -m)}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
@@ -24,11 +25,12 @@ package)
     ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
+people-model) packages="$packages python3-venv" ;;
 test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium mmdebstrap qemu-user-static e2fsprogs" ;;
 *) echo "unknown step $step" >&2; exit 2 ;;
 esac
-# The browser's tests take any Node that is there already.
-[ "$step" != test-all ] || command -v npm >/dev/null || packages="$packages nodejs npm"
+# Any Node that is there already will do.
+case $step in test-all | people-model) command -v npm >/dev/null || packages="$packages nodejs npm" ;; esac
 
 case $arch in
 x86_64) runtime_sha256=1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23 ;;

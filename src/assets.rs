@@ -30,6 +30,7 @@ pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
         beside_executable(),
         beside_executable().map(|folder| folder.join("models")),
         repository.as_ref().map(|folder| folder.join("detectors")),
+        repository.as_ref().map(|folder| folder.join("people")),
         repository,
         Some(PathBuf::from("/usr/lib/emotiond/models")),
     ];

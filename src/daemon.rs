@@ -2,6 +2,7 @@
 //! signals and the watchdog, and joins. The only file that knows everybody.
 
 mod control;
+mod enrolled;
 mod face_image;
 mod health;
 mod pipeline_thread;
@@ -17,13 +18,14 @@ use anyhow::{Context, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::latest::Latest;
 use crate::report::{Moment, Reporter};
 use crate::shutdown::Shutdown;
 use crate::{camera, display, models, mqtt, random, rules, web};
 
 use control::Control;
+use enrolled::Enrolled;
 use health::Health;
 use pipeline_thread::{PipelineThread, Sinks};
 use shown::{Asked, Mirror};
@@ -48,6 +50,7 @@ struct Daemon {
     parts: Asked,
     web: Option<web::Web>,
     mirror: Mirror,
+    enrolled: Option<Enrolled>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     commands: Receiver<mqtt::Command>,
 }
@@ -103,6 +106,9 @@ impl Daemon {
             rules,
             pipeline: Arc::new(shared),
         };
+        let enrolled = pipeline.recogniser().map(|people| {
+            Enrolled::new(config.device.state_dir.clone(), people, Arc::clone(&parts.pipeline))
+        });
         let camera = Arc::clone(&parts.camera);
         let control = Control::new(&config, camera, Arc::clone(&parts.pipeline), parts.mqtt.clone());
         let shown = shown::shown(&config, &parts, &control.switch, mirror.clone());
@@ -111,7 +117,7 @@ impl Daemon {
         let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
         threads.push(("rules", rules_thread));
         threads.extend(web_threads.into_iter().flatten());
-        let mut daemon = Self { control, parts, web, mirror, threads, config, shutdown, commands };
+        let mut daemon = Self { control, parts, web, mirror, enrolled, threads, config, shutdown, commands };
         daemon.spawn_threads(pipeline, options)?;
         Ok(daemon)
     }
@@ -185,6 +191,9 @@ impl Daemon {
                 self.control.obey(&command, &self.config);
             }
             self.control.tell_camera();
+            if let Some(enrolled) = &mut self.enrolled {
+                enrolled.look(Instant::now());
+            }
             let ended = self.parts.camera.state() == camera::thread::State::Ended;
             if let Some((name, _)) = self
                 .threads
@@ -282,8 +291,9 @@ impl Daemon {
 
 /// Sections that are understood but whose part this version does not have.
 fn say_what_is_not_there(config: &Config) {
-    if config.people.enabled {
-        log::warn!("people.enabled: this version does not recognise people");
+    let asks_for_people = |rule: &config::Rule| rule.condition.people.is_some();
+    if !config.people.enabled && config.rules.rules.iter().any(asks_for_people) {
+        log::warn!("a rule asks for a person, but people.enabled is off: faces are all unknown");
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use crate::frame::{Point, Rect};
+use crate::people::Name;
 
 /// A class that a model can tell. `uncertain` and `none` are states ([`State`]), never classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,6 +169,14 @@ pub struct Detection {
     pub landmarks: Landmarks,
 }
 
+/// Somebody who was enrolled, as whom a face is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub name: Name,
+    /// What `people.check` asks for has been seen; true where it asks for nothing.
+    pub checked: bool,
+}
+
 /// One face of an observation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Face {
@@ -183,6 +192,8 @@ pub struct Face {
     pub state: State,
     /// Smoothed probability of `state`'s emotion; of the strongest one when uncertain.
     pub confidence: f32,
+    /// `None` for strangers, and where people are not recognised.
+    pub person: Option<Person>,
 }
 
 /// All that one step of the pipeline says.

@@ -44,6 +44,8 @@ pub mod models;
 pub mod mqtt;
 /// Faces marked in a picture: box, label, bars.
 pub mod overlay;
+/// Recognising people who were enrolled.
+pub mod people;
 /// Decoding of photo files, strictly and within limits.
 pub mod photo;
 /// One frame in, one observation out.

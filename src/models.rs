@@ -10,14 +10,20 @@ use crate::detect::FaceDetector;
 use crate::engine::classic::{Classic, External};
 use crate::engine::litert::{LiteRt, Runtime};
 use crate::engine::{Engine, EngineError};
+use crate::people::gallery::Gallery;
+use crate::people::net::DescriptorNet;
+use crate::people::recogniser::Recogniser;
+use crate::people::store::{self, People};
 use crate::pipeline::Pipeline;
-use crate::sidecar::{self, DetectorModel, EmotionModel, Kind, SidecarError};
+use crate::sidecar::{self, DescriptorModel, DetectorModel, EmotionModel, Kind, SidecarError};
 
 /// Why a net cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    #[error("{0}; the face descriptor is built by `make people-model`")]
+    NoDescriptor(NotFound),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -32,6 +38,11 @@ pub fn detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
     let engine = engine(&path)?;
     let model: DetectorModel = sidecar::read(&path, Kind::FaceDetector)?;
     FaceDetector::new(engine, model, config).map_err(|unfit| sidecar::mismatch(&path, unfit).into())
+}
+
+/// The detector that places the key points of a known face best, and finds faces that fill a photo.
+pub fn close_detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
+    detector(&config::Detector { model: config::CLOSE_DETECTOR.into(), ..config.clone() })
 }
 
 /// The configured emotion net, on what it can be had on. That is told in the log, once.
@@ -97,7 +108,37 @@ fn delegated(path: &Path, config: &config::Classifier) -> Result<Box<dyn Engine>
 pub fn pipeline(config: &config::Config) -> Result<Pipeline, ModelError> {
     let detector = detector(&config.detector)?;
     let classifier = classifier(&config.classifier)?;
-    Ok(Pipeline::new(detector, classifier, &config.smoothing, config.classifier.min_confidence))
+    let mut pipeline =
+        Pipeline::new(detector, classifier, &config.smoothing, config.classifier.min_confidence);
+    if config.people.enabled {
+        let net = descriptor(&config.people)?;
+        let gallery = gallery(&config.device.state_dir, net.space(), net.length());
+        let close = close_detector(&config.detector)?;
+        pipeline.recognise(Recogniser::new(net, close, gallery, &config.people));
+    }
+    Ok(pipeline)
+}
+
+/// The configured descriptor net.
+pub fn descriptor(config: &config::People) -> Result<DescriptorNet, ModelError> {
+    let path = assets::model(&config.model).map_err(ModelError::NoDescriptor)?;
+    let engine = engine(&path)?;
+    let model: DescriptorModel = sidecar::read(&path, Kind::Descriptor)?;
+    DescriptorNet::new(engine, model).map_err(|unfit| sidecar::mismatch(&path, unfit).into())
+}
+
+/// Who is enrolled in the state folder, for a net of this space and length; what cannot be used is said.
+pub fn gallery(folder: &Path, space: &str, length: usize) -> Gallery {
+    let people = store::load(folder).unwrap_or_else(|error| {
+        log::warn!("nobody is recognised: {error}");
+        People::default()
+    });
+    let (unused, spaces) = people.of_other_models(space);
+    if unused > 0 {
+        let spaces = spaces.join(", ");
+        log::warn!("{unused} descriptors of people are of another model ({spaces}): add photos again");
+    }
+    people.gallery(space, length)
 }
 
 /// A model alone, to time it.

@@ -10,6 +10,9 @@ use crate::detect::FaceDetector;
 use crate::emotion::{Detection, Face, Observation, Scores, State};
 use crate::engine::EngineError;
 use crate::frame::Frame;
+use crate::people::gallery::Gallery;
+use crate::people::recogniser::Recogniser;
+use crate::people::watch::Watch;
 use crate::smooth::Smoother;
 use crate::track::{Track, Tracker};
 
@@ -20,6 +23,7 @@ pub struct Pipeline {
     tracker: Tracker,
     smoothing: Smoothing,
     min_confidence: f32,
+    people: Option<Recogniser>,
     /// What is remembered of each followed face.
     faces: HashMap<u64, Followed>,
     state: State,
@@ -29,6 +33,7 @@ pub struct Pipeline {
 struct Followed {
     smoother: Smoother,
     scores: Scores,
+    watch: Watch,
 }
 
 impl Pipeline {
@@ -45,9 +50,28 @@ impl Pipeline {
             tracker: Tracker::new(smoothing.hold),
             smoothing: smoothing.clone(),
             min_confidence,
+            people: None,
             faces: HashMap::new(),
             state: State::None,
             since: None,
+        }
+    }
+
+    /// Names faces from now on.
+    pub fn recognise(&mut self, people: Recogniser) {
+        self.people = Some(people);
+    }
+
+    /// What names faces, if anything does.
+    pub fn recogniser(&self) -> Option<&Recogniser> {
+        self.people.as_ref()
+    }
+
+    /// Other people are enrolled: every face is looked at anew at `now`.
+    pub fn enrol(&mut self, gallery: Gallery, now: Instant) {
+        if let Some(people) = &mut self.people {
+            people.enrol(gallery);
+            self.faces.values_mut().for_each(|face| face.watch.reset(now));
         }
     }
 
@@ -87,6 +111,7 @@ impl Pipeline {
         for track in &tracks {
             faces.push(self.face(frame, track, &detections, now)?);
         }
+        self.name(frame, &mut faces, now)?;
         self.faces.retain(|id, _| tracks.iter().any(|track| track.id == *id));
         Ok(self.observe(frame, faces, now))
     }
@@ -102,7 +127,11 @@ impl Pipeline {
                 Some((_, score)) => (State::Uncertain, score),
                 None => (State::Uncertain, 0.0),
             };
-            faces.push(Face { id, visible: true, detection, scores, state, confidence });
+            let person = match &mut self.people {
+                Some(people) => people.still(frame, &detection)?,
+                None => None,
+            };
+            faces.push(Face { id, visible: true, detection, scores, state, confidence, person });
         }
         Ok(faces)
     }
@@ -126,6 +155,7 @@ impl Pipeline {
             let followed = self.faces.entry(track.id).or_insert_with(|| Followed {
                 smoother: Smoother::new(&self.smoothing, self.min_confidence, &scores, now),
                 scores,
+                watch: Watch::new(now),
             });
             followed.smoother.update(&scores, now);
             followed.scores = scores;
@@ -138,7 +168,22 @@ impl Pipeline {
             scores: followed.map(|face| face.scores).unwrap_or_default(),
             state: followed.map_or(State::Uncertain, |face| face.smoother.state()),
             confidence: followed.map_or(0.0, |face| face.smoother.confidence()),
+            person: None,
         })
+    }
+
+    /// Says who the faces are; one of them at most is described, so that a crowd does not hold up a frame.
+    fn name(&mut self, frame: &Frame, faces: &mut [Face], now: Instant) -> Result<(), EngineError> {
+        let Some(people) = &mut self.people else { return Ok(()) };
+        let mut described = false;
+        for face in faces {
+            let Some(followed) = self.faces.get_mut(&face.id) else { continue };
+            if face.visible && !described {
+                described = people.look(frame, &face.detection, &mut followed.watch, now)?;
+            }
+            face.person = people.person(&followed.watch);
+        }
+        Ok(())
     }
 
     fn observe(&mut self, frame: &Frame, faces: Vec<Face>, now: Instant) -> Observation {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::emotion::{Face, Observation, State};
+use crate::people::Name;
 use crate::{clock, wire};
 
 /// What to publish after one step.
@@ -44,10 +45,17 @@ pub struct Reporter {
     told: Option<Told>,
     state: State,
     since: Instant,
-    /// Followed faces and when they came.
-    faces: Vec<(u64, Instant)>,
+    faces: Vec<Followed>,
     camera: Option<bool>,
     camera_since: Instant,
+}
+
+/// A followed face: when it came, and as whom it was told of.
+#[derive(Clone, Debug)]
+struct Followed {
+    id: u64,
+    since: Instant,
+    person: Option<Name>,
 }
 
 /// What the last `state` message said, as far as a change of it is told at once.
@@ -56,6 +64,8 @@ struct Told {
     state: State,
     faces: usize,
     primary: Option<u64>,
+    /// Who the faces are.
+    people: Vec<Option<Name>>,
     at: Instant,
 }
 
@@ -80,6 +90,7 @@ impl Reporter {
     pub fn observe(&mut self, observation: &Observation, now: Moment) -> Report {
         let ids: Vec<u64> = observation.faces.iter().map(|face| face.id).collect();
         let mut events = self.faces_changed(&ids, now);
+        events.extend(self.recognised(&observation.faces, now));
         if observation.state != self.state {
             events.push(self.emotion_changed(observation.state, now));
         }
@@ -87,6 +98,7 @@ impl Reporter {
             state: observation.state,
             faces: ids.len(),
             primary: ids.first().copied(),
+            people: observation.faces.iter().map(|face| name(face).cloned()).collect(),
             at: now.instant,
         };
         let state = self.due(&told).then(|| self.state(Some(observation), now));
@@ -102,7 +114,7 @@ impl Reporter {
         if self.state != State::None {
             events.push(self.emotion_changed(State::None, now));
         }
-        let told = Told { state: State::None, faces: 0, primary: None, at: now.instant };
+        let told = Told { state: State::None, faces: 0, primary: None, people: Vec::new(), at: now.instant };
         let state = self.due(&told).then(|| self.state(None, now));
         if state.is_some() {
             self.told = Some(told);
@@ -125,29 +137,51 @@ impl Reporter {
 
     fn due(&self, now: &Told) -> bool {
         self.told.as_ref().is_none_or(|told| {
-            (told.state, told.faces, told.primary) != (now.state, now.faces, now.primary)
+            (told.state, told.faces, told.primary, &told.people)
+                != (now.state, now.faces, now.primary, &now.people)
                 || now.at.saturating_duration_since(told.at) >= self.interval
         })
     }
 
     fn faces_changed(&mut self, ids: &[u64], now: Moment) -> Vec<wire::Event> {
-        let left: Vec<(u64, Instant)> =
-            self.faces.iter().filter(|(id, _)| !ids.contains(id)).copied().collect();
+        let (stay, left): (Vec<Followed>, Vec<Followed>) =
+            std::mem::take(&mut self.faces).into_iter().partition(|face| ids.contains(&face.id));
+        self.faces = stay;
         let came: Vec<u64> =
-            ids.iter().filter(|id| self.faces.iter().all(|(known, _)| known != *id)).copied().collect();
+            ids.iter().filter(|id| self.faces.iter().all(|face| face.id != **id)).copied().collect();
         let mut events = Vec::with_capacity(left.len() + came.len());
-        for (id, since) in left {
+        for Followed { id, since, person } in left {
             let duration = seconds(now.instant.saturating_duration_since(since));
             events.push(wire::Event {
                 face: Some(id),
+                person: person.map(|name| name.to_string()),
                 duration_s: Some(duration),
                 ..self.event(wire::EventType::FaceLeft, now)
             });
-            self.faces.retain(|(known, _)| *known != id);
         }
         for id in came {
             events.push(wire::Event { face: Some(id), ..self.event(wire::EventType::FaceAppeared, now) });
-            self.faces.push((id, now.instant));
+            self.faces.push(Followed { id, since: now.instant, person: None });
+        }
+        events
+    }
+
+    /// Each face once for each person that it is, and only once the configured check is passed.
+    fn recognised(&mut self, faces: &[Face], now: Moment) -> Vec<wire::Event> {
+        let mut events = Vec::new();
+        for face in faces {
+            let Some(person) = face.person.as_ref().filter(|person| person.checked) else { continue };
+            let Some(followed) = self.faces.iter_mut().find(|followed| followed.id == face.id) else {
+                continue;
+            };
+            if followed.person.as_ref() != Some(&person.name) {
+                followed.person = Some(person.name.clone());
+                events.push(wire::Event {
+                    face: Some(face.id),
+                    person: Some(person.name.to_string()),
+                    ..self.event(wire::EventType::PersonRecognised, now)
+                });
+            }
         }
         events
     }
@@ -171,6 +205,7 @@ impl Reporter {
             from: None,
             to: None,
             face: None,
+            person: None,
             duration_s: None,
             time: clock::rfc3339(now.wall),
         }
@@ -204,6 +239,10 @@ impl Reporter {
 }
 
 /// Seconds to the millisecond.
+fn name(face: &Face) -> Option<&Name> {
+    face.person.as_ref().map(|person| &person.name)
+}
+
 fn seconds(duration: Duration) -> f64 {
     duration.as_millis() as f64 / 1000.0
 }
@@ -211,7 +250,7 @@ fn seconds(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::{Detection, Emotion, Landmarks, Scores};
+    use crate::emotion::{Detection, Emotion, Landmarks, Person, Scores};
     use crate::frame::Rect;
 
     fn observation(faces: &[(u64, State)]) -> Observation {
@@ -224,6 +263,7 @@ mod tests {
                 scores: Scores::from_pairs([(Emotion::Happy, 0.8)]),
                 state,
                 confidence: 0.8,
+                person: None,
             })
             .collect();
         let (state, confidence) =
@@ -283,6 +323,32 @@ mod tests {
         assert_eq!(kinds(&gone), [FaceLeft, FaceLeft, EmotionChanged]);
         assert_eq!(gone.events[0].duration_s, Some(7.5));
         assert!(gone.state.expect("told").primary.is_none());
+    }
+
+    #[test]
+    fn a_person_is_told_once_and_only_when_checked() {
+        use wire::EventType::{FaceAppeared, FaceLeft, PersonRecognised};
+        let start = Moment::now();
+        let mut reporter = Reporter::new("pi", Duration::from_secs(5), start);
+        let seen = |person: Option<(&str, bool)>| {
+            let mut seen = observation(&[(1, State::Uncertain)]);
+            seen.state = State::None;
+            seen.faces[0].person =
+                person.map(|(name, checked)| Person { name: name.parse().expect("name"), checked });
+            seen
+        };
+        assert_eq!(kinds(&reporter.observe(&seen(None), start)), [FaceAppeared]);
+        let greeted = reporter.observe(&seen(Some(("anna", false))), start);
+        assert!(greeted.events.is_empty());
+        let state = greeted.state.expect("who it is changes the state");
+        assert_eq!(state.primary.expect("a face").person.as_deref(), Some("anna"));
+        let checked = reporter.observe(&seen(Some(("anna", true))), start);
+        assert_eq!(kinds(&checked), [PersonRecognised]);
+        assert_eq!((checked.events[0].face, checked.events[0].person.as_deref()), (Some(1), Some("anna")));
+        assert_eq!(reporter.observe(&seen(Some(("anna", true))), start), Report::default());
+        let left = reporter.nothing(start);
+        assert_eq!(kinds(&left), [FaceLeft]);
+        assert_eq!(left.events[0].person.as_deref(), Some("anna"));
     }
 
     #[test]

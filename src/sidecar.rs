@@ -131,6 +131,35 @@ pub struct DetectorModel {
     pub iou: f32,
 }
 
+/// Where a descriptor net saw the key points of the faces that it was trained on, in units of the chip's
+/// side from its upper left corner.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct ChipPoints {
+    pub right_eye: [f32; 2],
+    pub left_eye: [f32; 2],
+    pub mouth: [f32; 2],
+}
+
+/// A descriptor's numbers; float32, or quantised as the file itself says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DescriptorOutput {
+    pub dtype: String,
+    pub scale: Option<f32>,
+    pub zero_point: Option<i32>,
+    pub length: usize,
+}
+
+/// The sidecar of a net that describes a face.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DescriptorModel {
+    #[serde(flatten)]
+    pub header: Header,
+    pub output: DescriptorOutput,
+    /// Descriptors of models that name the same space can be compared.
+    pub space: String,
+    pub chip: ChipPoints,
+}
+
 fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Emotion>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     let labels: Vec<Emotion> =
@@ -183,6 +212,42 @@ fn unfit(reason: String) -> Unfit {
 impl AsRef<Header> for DetectorModel {
     fn as_ref(&self) -> &Header {
         &self.header
+    }
+}
+
+impl AsRef<Header> for DescriptorModel {
+    fn as_ref(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DescriptorModel {
+    /// Compares with the model's own tensors.
+    pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
+        let input = &self.header.input;
+        input.check(engine)?;
+        if input.channels != 3 || input.width != input.height {
+            return Err(unfit(format!(
+                "a descriptor's input is a square of 3 channels, not {}x{} of {}",
+                input.width, input.height, input.channels
+            )));
+        }
+        let [tensor] = engine.outputs() else {
+            return Err(unfit(format!("it has {} outputs instead of one", engine.outputs().len())));
+        };
+        let Self { output, chip, .. } = self;
+        if tensor.elements() != output.length {
+            return Err(unfit(format!(
+                "the output has {} values, the sidecar says {}",
+                tensor.elements(),
+                output.length
+            )));
+        }
+        let points = [chip.right_eye, chip.left_eye, chip.mouth];
+        if !points.as_flattened().iter().all(|value| value.is_finite()) || points[0] == points[1] {
+            return Err(unfit(format!("the chip's key points {points:?} are no face's")));
+        }
+        check_numbers("output", tensor, &output.dtype, output.scale, output.zero_point)
     }
 }
 

@@ -28,6 +28,16 @@ impl Part {
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when there is one that may not be replaced.
     pub fn create(path: &Path, replace: bool) -> io::Result<Self> {
+        // As any other program's files, not as secret ones.
+        Self::create_with(path, replace, 0o666)
+    }
+
+    /// Like [`Self::create`], readable and writable by the owner only.
+    pub fn create_private(path: &Path, replace: bool) -> io::Result<Self> {
+        Self::create_with(path, replace, 0o600)
+    }
+
+    fn create_with(path: &Path, replace: bool, mode: u32) -> io::Result<Self> {
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(metadata) if !metadata.is_file() => Target::Itself(OpenOptions::new().write(true).open(path)?),
@@ -37,8 +47,7 @@ impl Part {
                 prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let mut builder = tempfile::Builder::new();
-                // As any other program's files, not as secret ones.
-                builder.prefix(&prefix).suffix(".part").permissions(fs::Permissions::from_mode(0o666));
+                builder.prefix(&prefix).suffix(".part").permissions(fs::Permissions::from_mode(mode));
                 Target::Beside(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?)
             }
         };

@@ -38,6 +38,9 @@ pub struct Face {
     pub emotion: &'static str,
     pub confidence: f64,
     pub scores: Scores,
+    /// Who it is, where people are recognised and this is one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
 }
 
 impl From<&emotion::Face> for Face {
@@ -55,6 +58,7 @@ impl From<&emotion::Face> for Face {
             emotion: face.state.name(),
             confidence: rounded(face.confidence, 4),
             scores: Scores(face.scores),
+            person: face.person.as_ref().map(|person| person.name.to_string()),
         }
     }
 }
@@ -92,13 +96,20 @@ pub enum EventType {
     EmotionChanged,
     FaceAppeared,
     FaceLeft,
+    PersonRecognised,
     CameraLost,
     CameraBack,
 }
 
 impl EventType {
-    pub const ALL: [Self; 5] =
-        [Self::EmotionChanged, Self::FaceAppeared, Self::FaceLeft, Self::CameraLost, Self::CameraBack];
+    pub const ALL: [Self; 6] = [
+        Self::EmotionChanged,
+        Self::FaceAppeared,
+        Self::FaceLeft,
+        Self::PersonRecognised,
+        Self::CameraLost,
+        Self::CameraBack,
+    ];
 }
 
 /// An `event` message. `id` is unique over devices and restarts, so that a message that QoS 1
@@ -111,9 +122,12 @@ pub struct Event {
     pub from: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<&'static str>,
-    /// The face that appeared or left.
+    /// The face that appeared, left or was recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face: Option<u64>,
+    /// Who was recognised or left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// How long what ended had lasted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
@@ -356,6 +370,7 @@ mod tests {
             scores: emotion::Scores::from_pairs([(Emotion::Happy, 0.93), (Emotion::Angry, 0.07)]),
             state: emotion::State::Emotion(Emotion::Happy),
             confidence: 0.93,
+            person: None,
         };
         assert_eq!(
             serde_json::to_string(&Face::from(&face)).expect("serialises"),

@@ -82,7 +82,20 @@ fn overlays_are_drawn_from_pictures_and_emotions_alone() {
 
 #[test]
 fn the_pure_core_does_no_io_and_reads_no_clock() {
-    let core = ["frame", "emotion", "track", "smooth", "pipeline", "history", "rules/trigger"];
+    let core = [
+        "frame",
+        "emotion",
+        "track",
+        "smooth",
+        "pipeline",
+        "history",
+        "rules/trigger",
+        "people/align",
+        "people/gallery",
+        "people/quality",
+        "people/verify",
+        "people/watch",
+    ];
     assert_absent(
         &core,
         &["Instant::now", "SystemTime", "std::fs", "std::io", "std::net", "std::thread", "std::process"],
@@ -94,8 +107,8 @@ fn the_pure_core_does_no_io_and_reads_no_clock() {
 fn unsafe_code_is_in_device_and_ffi_files_only() {
     let modules = [
         "assets", "backoff", "classify", "cli", "clock", "config", "daemon", "detect", "display", "emotion",
-        "eval", "frame", "history", "latest", "mcp", "mqtt", "overlay", "photo", "pipeline", "report",
-        "rules", "settings", "shutdown", "sidecar", "smooth", "stats", "track", "whole", "wire",
+        "eval", "frame", "history", "latest", "mcp", "mqtt", "overlay", "people", "photo", "pipeline",
+        "report", "rules", "settings", "shutdown", "sidecar", "smooth", "stats", "track", "whole", "wire",
     ];
     assert_absent(&modules, &["unsafe "]);
 }

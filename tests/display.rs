@@ -18,7 +18,7 @@ use emotiond::display::panel::{CHECK, Panel, REFRESH};
 use emotiond::display::picture::{Picture, WIDTH};
 use emotiond::display::policy::{Policy, SHIFTS, Showing};
 use emotiond::display::wire::I2cWire;
-use emotiond::display::{self, BrokerMark, CameraMark, Status, View, preview, screen};
+use emotiond::display::{self, BrokerMark, CameraMark, Caption, Status, View, preview, screen};
 use emotiond::emotion::{Emotion, State};
 use emotiond::latest::Latest;
 use emotiond::shutdown::Shutdown;
@@ -39,6 +39,7 @@ const fn happy() -> View {
         state: State::Emotion(Emotion::Happy),
         confidence: 0.93,
         faces: 1,
+        person: None,
         camera: CameraMark::Reading,
         broker: BrokerMark::Connected,
     }
@@ -64,6 +65,7 @@ fn screens() -> Vec<(String, View)> {
     let nothing = View { broker: BrokerMark::Away, ..View::default() };
     screens.extend([
         ("several-faces".to_owned(), View { faces: 3, confidence: 1.0, ..happy() }),
+        ("person".to_owned(), View { person: Some(Caption::new("Anna-Katharina")), faces: 2, ..happy() }),
         ("broker-away".to_owned(), View { broker: BrokerMark::Away, ..happy() }),
         ("broker-off".to_owned(), View { broker: BrokerMark::Off, ..happy() }),
         ("starting".to_owned(), nothing),

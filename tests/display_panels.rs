@@ -36,7 +36,7 @@ fn defaults() -> Display {
 fn picture(emotion: Emotion, confidence: f32, size: DisplaySize) -> Picture {
     let state = State::Emotion(emotion);
     let (camera, broker) = (CameraMark::Reading, BrokerMark::Connected);
-    screen::picture(&View { state, confidence, faces: 1, camera, broker }, size, Point::zero())
+    screen::picture(&View { state, confidence, faces: 1, person: None, camera, broker }, size, Point::zero())
 }
 
 fn pixels(picture: &Picture) -> Vec<Vec<bool>> {

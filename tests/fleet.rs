@@ -89,6 +89,7 @@ fn event(number: usize, round: usize) -> wire::Event {
         from: None,
         to: Some(emotion(number, round).name()),
         face: None,
+        person: None,
         duration_s: Some(1.5),
         time: "2026-01-31T12:00:00.000Z".to_owned(),
     }

@@ -102,6 +102,7 @@ fn event(number: usize) -> wire::Event {
         from: Some("sad"),
         to: Some("happy"),
         face: None,
+        person: None,
         duration_s: Some(1.5),
         time: format!("2026-01-31T12:00:00.{:03}Z", number % 1000),
     }

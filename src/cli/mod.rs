@@ -12,6 +12,7 @@ mod generate;
 mod inputs;
 mod mcp;
 mod mqtt;
+mod people;
 mod photos;
 mod progress;
 mod run;
@@ -60,6 +61,9 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Cuts the faces out of photos, as the emotion model sees them
     Crop(crop::CropArgs),
+    /// Enrols people, tells who is in photos, and measures how well
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// What concerns the MQTT broker
     #[command(subcommand)]
     Mqtt(mqtt::MqttCommand),
@@ -149,6 +153,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),
         Command::Crop(crop) => crop::run(&crop, &mut config),
+        Command::People(command) => people::run(&command, &config),
         Command::Mqtt(command) => mqtt::run(&command, &config),
         Command::Bench(bench) => bench::run(&bench, &mut config),
         Command::Tls(tls) => tls::run(&tls, &config),

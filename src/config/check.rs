@@ -101,7 +101,9 @@ impl Places<'_> {
 
 pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigError> {
     let device = device(raw.device, places)?;
-    let mqtt = mqtt(raw.mqtt, places, &device.id)?;
+    let people = people(raw.people, places)?;
+    let mut mqtt = mqtt(raw.mqtt, places, &device.id)?;
+    mqtt.people = people.enabled;
     Ok(Config {
         camera: camera(raw.camera, places)?,
         detector: detector(raw.detector, places)?,
@@ -109,7 +111,7 @@ pub fn validate(raw: RawConfig, places: &Places<'_>) -> Result<Config, ConfigErr
         smoothing: smoothing(raw.smoothing, places)?,
         display: display::display(raw.display, places)?,
         web: web::web(raw.web, places)?,
-        people: people(raw.people, places)?,
+        people,
         rules: rules::rules(raw.rules, places, &mqtt)?,
         log: log(raw.log, places)?,
         device,
@@ -284,6 +286,7 @@ fn mqtt(raw: raw::RawMqtt, places: &Places<'_>, id: &str) -> Result<Mqtt, Config
         base_topic: or(base_topic, &format!("emotiond/{id}")),
         client_id: raw.client_id.map(Spanned::into_inner).filter(|name| !name.is_empty()),
         discovery: raw.discovery.is_none_or(Spanned::into_inner),
+        people: false,
         discovery_prefix: or(prefix, "homeassistant"),
         face_image: raw.face_image.is_some_and(Spanned::into_inner),
         ca_file: places.path(raw.ca_file),
@@ -347,9 +350,13 @@ fn broker(url: &str) -> Result<Option<Broker>, String> {
 }
 
 fn people(raw: raw::RawPeople, places: &Places<'_>) -> Result<People, ConfigError> {
+    let checks = [("none", LiveCheck::None), ("turn", LiveCheck::Turn)];
     Ok(People {
         enabled: raw.enabled.is_some_and(Spanned::into_inner),
-        threshold: places.number("people.threshold", raw.threshold, 0.55, 0.05..=2.0)? as f32,
+        model: places.path(raw.model).unwrap_or_else(|| DEFAULT_DESCRIPTOR.into()),
+        threshold: places.number("people.threshold", raw.threshold, 0.5, 0.05..=2.0)? as f32,
+        margin: places.number("people.margin", raw.margin, 0.05, 0.0..=1.0)? as f32,
+        check: places.choice("people.check", raw.check, LiveCheck::None, &checks)?,
     })
 }
 

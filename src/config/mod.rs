@@ -14,12 +14,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use rules::{Action, Condition, Rule, Rules};
+pub use rules::{Action, Condition, Rule, Rules, Who};
 
 /// Name of the face detector that is used when none is configured.
 pub const DEFAULT_DETECTOR: &str = "face-full-range";
 /// Name of the emotion model that is used when none is configured.
 pub const DEFAULT_CLASSIFIER: &str = "emotion";
+
+/// Name of the face detector for a face that is known to be there.
+pub const CLOSE_DETECTOR: &str = "face-short-range";
+
+/// Name of the face descriptor that is used when none is configured.
+pub const DEFAULT_DESCRIPTOR: &str = "face-descriptor-int8";
 
 /// Bounds of `classifier.min_confidence`, also when it is changed while running.
 pub const MIN_CONFIDENCE: RangeInclusive<f64> = 0.0..=1.0;
@@ -285,6 +291,8 @@ pub struct Mqtt {
     pub client_id: Option<String>,
     /// The device announces itself to Home Assistant.
     pub discovery: bool,
+    /// As `people.enabled`: who is seen is announced, too.
+    pub people: bool,
     /// Home Assistant's discovery prefix, without a slash at the end.
     pub discovery_prefix: String,
     /// A picture of the last face is published.
@@ -324,8 +332,21 @@ pub struct Web {
 #[derive(Clone, Debug, PartialEq)]
 pub struct People {
     pub enabled: bool,
+    /// Name or path of the descriptor model.
+    pub model: PathBuf,
     /// Greatest distance of two descriptors of one person.
     pub threshold: f32,
+    /// By how much the second best person must be farther away.
+    pub margin: f32,
+    pub check: LiveCheck,
+}
+
+/// What a person must have done before an event or a rule speaks of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveCheck {
+    None,
+    /// Turned the head, which a flat photo cannot.
+    Turn,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -97,7 +97,7 @@ section!(RawWeb {
     max_body_mb: i64,
     max_megapixels: i64,
 });
-section!(RawPeople { enabled: bool, threshold: f64 });
+section!(RawPeople { enabled: bool, model: String, threshold: f64, margin: f64, check: String });
 section!(RawRules { rule: Vec<Spanned<RawRule>> });
 
 /// One entry of `rules.rule`; lists are overridden whole, so this needs no overlay.
@@ -106,6 +106,7 @@ section!(RawRules { rule: Vec<Spanned<RawRule>> });
 pub struct RawRule {
     pub name: Option<Spanned<String>>,
     pub emotion: Option<Spanned<super::rules::Names>>,
+    pub person: Option<Spanned<super::rules::Names>>,
     pub min_confidence: Option<Spanned<f64>>,
     pub min_faces: Option<Spanned<i64>>,
     pub max_faces: Option<Spanned<i64>>,

@@ -12,6 +12,7 @@ use super::check::Places;
 use super::raw::{OVERRIDDEN, RawRule, RawRules};
 use super::{ConfigError, Mqtt};
 use crate::emotion::{Emotion, State, UnknownEmotion};
+use crate::people::{Name, NoName};
 
 /// Each may keep a process or a connection busy.
 const MOST_RULES: usize = 64;
@@ -50,6 +51,18 @@ pub struct Condition {
     pub min_confidence: f32,
     pub min_faces: usize,
     pub max_faces: usize,
+    /// Some face, not only the primary one, is one of them; `None`: whoever it is.
+    pub people: Option<Vec<Who>>,
+}
+
+/// Whose face a rule asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Somebody who is enrolled.
+    Anybody,
+    /// A face that is not recognised, also because it was not looked at yet.
+    Unknown,
+    Named(Name),
 }
 
 /// What a rule does.
@@ -168,12 +181,19 @@ fn condition(
     span: &std::ops::Range<usize>,
     name: &str,
 ) -> Result<Condition, ConfigError> {
-    if raw.emotion.is_none() && raw.min_faces.is_none() && raw.max_faces.is_none() {
-        let message = format!("rule {name:?} needs a condition: emotion, min_faces or max_faces");
+    let people_span = raw.person.as_ref().map(Spanned::span);
+    let people =
+        places.value("rules.rule.person", raw.person.take(), None, |names| people(names).map(Some))?;
+    if raw.emotion.is_none() && raw.min_faces.is_none() && raw.max_faces.is_none() && people.is_none() {
+        let message = format!("rule {name:?} needs a condition: emotion, person, min_faces or max_faces");
         return Err(places.error(span.clone(), "rules.rule.emotion", message));
     }
     let states = places.value("rules.rule.emotion", raw.emotion.take(), any_face(), states)?;
     let nobody = states.contains(&State::None);
+    if nobody && people.is_some() {
+        let message = "does not go with the emotion \"none\", which is no face";
+        return Err(places.error(people_span.unwrap_or(span.clone()), "rules.rule.person", message));
+    }
     let faces_span = raw.max_faces.as_ref().or(raw.min_faces.as_ref()).map(Spanned::span);
     let min_faces = places.integer("rules.rule.min_faces", raw.min_faces.take(), 0, 0..=100)?;
     let max_faces = places.integer("rules.rule.max_faces", raw.max_faces.take(), usize::MAX, 0..=100)?;
@@ -194,7 +214,19 @@ fn condition(
         let message = "without a face there is no emotion: write emotion = \"none\"";
         return Err(places.error(faces_span.unwrap_or(span.clone()), "rules.rule.max_faces", message));
     }
-    Ok(Condition { states, min_confidence, min_faces, max_faces })
+    Ok(Condition { states, min_confidence, min_faces, max_faces, people })
+}
+
+fn people(names: Names) -> Result<Vec<Who>, String> {
+    if names.0.is_empty() {
+        return Err("names nobody".to_owned());
+    }
+    let who = |name: String| match name.as_str() {
+        "any" => Ok(Who::Anybody),
+        "unknown" => Ok(Who::Unknown),
+        _ => name.parse().map(Who::Named).map_err(|error: NoName| error.to_string()),
+    };
+    names.0.into_iter().map(who).collect()
 }
 
 /// Every state that a face can be in.

@@ -11,11 +11,12 @@ use super::face_image::FaceImage;
 use super::shown::Mirror;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Smoothing;
-use crate::display::{BrokerMark, CameraMark, View};
+use crate::display::{BrokerMark, CameraMark, Caption, View};
 use crate::emotion::Observation;
 use crate::frame::Frame;
 use crate::latest::Latest;
 use crate::mqtt::Mqtt;
+use crate::people::gallery::Gallery;
 use crate::pipeline::Pipeline;
 use crate::report::{Moment, Report, Reporter};
 use crate::rules::Rules;
@@ -41,6 +42,8 @@ pub struct Shared {
     /// Settings to take over before the next frame.
     settings: Mutex<Option<(Smoothing, f32)>>,
     min_confidence: Mutex<f32>,
+    /// Who is enrolled from the next frame on.
+    people: Mutex<Option<Gallery>>,
 }
 
 impl Shared {
@@ -55,6 +58,7 @@ impl Shared {
             delegate: delegate.to_owned(),
             settings: Mutex::new(None),
             min_confidence: Mutex::new(min_confidence),
+            people: Mutex::new(None),
         }
     }
 
@@ -91,6 +95,11 @@ impl Shared {
     /// Frames a second and latencies since the last call.
     pub fn take_meter(&self) -> (f64, Latency) {
         lock(&self.meter).take(Instant::now())
+    }
+
+    /// Who is enrolled from the next frame on.
+    pub fn enrol(&self, people: Gallery) {
+        *lock(&self.people) = Some(people);
     }
 
     /// Smoothing and least confidence from the next frame on.
@@ -136,6 +145,9 @@ impl PipelineThread {
             self.shared.beats.fetch_add(1, Ordering::Relaxed);
             if let Some((smoothing, confidence)) = lock(&self.shared.settings).take() {
                 self.pipeline.configure(&smoothing, confidence);
+            }
+            if let Some(people) = lock(&self.shared.people).take() {
+                self.pipeline.enrol(people, self.last);
             }
             // Before the slot is looked into: a frame that comes with the end is still taken.
             let camera = self.camera.state();
@@ -240,6 +252,10 @@ impl PipelineThread {
             state: seen.map_or_else(Default::default, |observation| observation.state),
             confidence: seen.map_or(0.0, |observation| observation.confidence),
             faces: seen.map_or(0, |observation| observation.faces.len()),
+            person: seen
+                .and_then(Observation::primary)
+                .and_then(|face| face.person.as_ref())
+                .map(|person| Caption::new(person.name.as_str())),
             camera: match camera {
                 CameraState::Starting => CameraMark::Starting,
                 CameraState::Streaming => CameraMark::Reading,

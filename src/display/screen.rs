@@ -30,6 +30,11 @@ struct Layout {
     /// Upper right corner of the percentage.
     percent: Point,
     percent_font: &'static MonoFont<'static>,
+    /// Upper left corner of a person's name; where it stands, the percentage is small.
+    person: Point,
+    small_percent: Point,
+    /// Where the bar goes beside a person's name; `None`: it makes room.
+    small_bar: Option<Rectangle>,
     /// Upper left corner of what is said below the name when there is no bar.
     hint: Point,
     /// Upper right corner of the first mark, and the step to the next.
@@ -45,6 +50,9 @@ const fn layout(size: DisplaySize) -> Layout {
             bar: Rectangle::new(Point::new(56, 53), Size::new(71, 9)),
             percent: Point::new(127, 37),
             percent_font: &FONT_9X15_BOLD,
+            person: Point::new(56, 37),
+            small_percent: Point::new(127, 52),
+            small_bar: Some(Rectangle::new(Point::new(56, 53), Size::new(43, 9))),
             hint: Point::new(56, 52),
             marks: (Point::new(127, 2), Point::new(-13, 0)),
         },
@@ -55,6 +63,9 @@ const fn layout(size: DisplaySize) -> Layout {
             bar: Rectangle::new(Point::new(35, 22), Size::new(49, 8)),
             percent: Point::new(114, 21),
             percent_font: &FONT_6X10,
+            person: Point::new(35, 21),
+            small_percent: Point::new(127, 21),
+            small_bar: None,
             hint: Point::new(35, 21),
             marks: (Point::new(127, 2), Point::new(0, 10)),
         },
@@ -87,7 +98,10 @@ where
         (CameraMark::Reading, State::None) => ("No face", "waiting"),
         (CameraMark::Reading, state) => {
             name(target, &layout, &title(state.name()))?;
-            confidence(target, &layout, view.confidence)?;
+            match &view.person {
+                Some(person) => known(target, &layout, person.text(), view.confidence)?,
+                None => confidence(target, &layout, view.confidence)?,
+            }
             return marks(target, &layout, view);
         }
         (CameraMark::Lost, _) => ("No camera", "trying again"),
@@ -125,16 +139,45 @@ fn confidence<D>(target: &mut D, layout: &Layout, confidence: f32) -> Result<(),
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    let share = confidence.clamp(0.0, 1.0);
-    let text = format!("{:.0}%", share * 100.0);
-    let percent = Word::new(&text, layout.percent_font);
-    percent.draw(target, layout.percent - Point::new(percent.width(), 0))?;
+    percent(target, confidence, layout.percent, layout.percent_font)?;
+    bar(target, confidence, layout.bar)
+}
 
+/// A person's name, and how sure the emotion is, smaller.
+fn known<D>(target: &mut D, layout: &Layout, person: &str, confidence: f32) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    Word::new(person, &FONT_6X10).draw(target, layout.person)?;
+    percent(target, confidence, layout.small_percent, &FONT_6X10)?;
+    layout.small_bar.map_or(Ok(()), |place| bar(target, confidence, place))
+}
+
+/// With its upper right corner at `corner`.
+fn percent<D>(
+    target: &mut D,
+    confidence: f32,
+    corner: Point,
+    font: &'static MonoFont<'static>,
+) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let text = format!("{:.0}%", confidence.clamp(0.0, 1.0) * 100.0);
+    let percent = Word::new(&text, font);
+    percent.draw(target, corner - Point::new(percent.width(), 0))
+}
+
+fn bar<D>(target: &mut D, confidence: f32, place: Rectangle) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color = BinaryColor>,
+{
+    let share = confidence.clamp(0.0, 1.0);
     let round = Size::new_equal(3);
-    RoundedRectangle::with_equal_corners(layout.bar, round)
+    RoundedRectangle::with_equal_corners(place, round)
         .into_styled(PrimitiveStyle::with_stroke(BinaryColor::On, 1))
         .draw(target)?;
-    let inside = layout.bar.offset(-2);
+    let inside = place.offset(-2);
     let filled = (share * inside.size.width as f32).round() as u32;
     Rectangle::new(inside.top_left, Size::new(filled, inside.size.height))
         .into_styled(PrimitiveStyle::with_fill(BinaryColor::On))

@@ -89,7 +89,7 @@ impl Device<'_> {
         let emotions = Emotion::ALL.iter().map(|emotion| State::Emotion(*emotion));
         let options: Vec<&str> =
             emotions.chain([State::Uncertain, State::None]).map(|state| state.name()).collect();
-        vec![
+        let mut sensors = vec![
             (
                 "emotion",
                 state(json!({
@@ -146,7 +146,16 @@ impl Device<'_> {
                     "json_attributes_topic": self.topic(Topic::CameraState),
                 }),
             ),
-        ]
+        ];
+        if self.config.people {
+            let person = state(json!({
+                "platform": "sensor", "name": "Person", "icon": "mdi:account",
+                "value_template":
+                    "{{ (value_json.primary.person | default('unknown')) if value_json.primary else 'none' }}",
+            }));
+            sensors.push(("person", person));
+        }
+        sensors
     }
 
     fn controls(&self) -> Vec<(&'static str, Value)> {

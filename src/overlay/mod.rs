@@ -48,7 +48,10 @@ impl From<&Face> for Mark {
     fn from(face: &Face) -> Self {
         Self {
             bounds: face.detection.bounds,
-            label: face.state.name().to_owned(),
+            label: match &face.person {
+                Some(person) => format!("{}: {}", person.name, face.state.name()),
+                None => face.state.name().to_owned(),
+            },
             state: face.state,
             confidence: face.confidence,
             scores: face.scores,

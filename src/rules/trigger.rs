@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Condition, Rule};
-use crate::emotion::Observation;
+use crate::config::{Condition, Rule, Who};
+use crate::emotion::{Face, Observation};
 use crate::wire::Phase;
 
 /// A rule's actions are to be done.
@@ -67,6 +67,18 @@ fn holds(condition: &Condition, seen: &Observation) -> bool {
     condition.states.contains(&seen.state)
         && seen.confidence >= condition.min_confidence
         && (condition.min_faces..=condition.max_faces).contains(&seen.faces.len())
+        && condition.people.as_ref().is_none_or(|who| seen.faces.iter().any(|face| is_one(face, who)))
+}
+
+/// Whether the face is one of those asked for; a person counts once the configured check is passed.
+fn is_one(face: &Face, who: &[Who]) -> bool {
+    let person = face.person.as_ref();
+    let checked = person.filter(|person| person.checked);
+    who.iter().any(|who| match who {
+        Who::Anybody => checked.is_some(),
+        Who::Unknown => person.is_none(),
+        Who::Named(name) => checked.is_some_and(|person| person.name == *name),
+    })
 }
 
 impl Trigger {
@@ -105,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::emotion::{Detection, Emotion, Face, Landmarks, Scores, State};
+    use crate::emotion::{Detection, Emotion, Landmarks, Person, Scores, State};
     use crate::frame::Rect;
 
     const HAPPY: State = State::Emotion(Emotion::Happy);
@@ -130,6 +142,7 @@ mod tests {
             scores: Scores::default(),
             state,
             confidence,
+            person: None,
         };
         let now = Instant::now();
         Observation {
@@ -220,6 +233,27 @@ mod tests {
         assert!(!fires("min_faces = 2", HAPPY, 0.9, 1));
         assert!(fires("emotion = \"any\"", State::Uncertain, 0.2, 1));
         assert!(!fires("emotion = \"any\"", State::None, 0.0, 0));
+    }
+
+    #[test]
+    fn a_person_counts_when_checked_and_beside_others() {
+        let fires = |who: &str, people: &[Option<(&str, bool)>]| {
+            let mut seen = seen(HAPPY, 0.8, people.len());
+            for (face, person) in seen.faces.iter_mut().zip(people) {
+                face.person =
+                    person.map(|(name, checked)| Person { name: name.parse().expect("name"), checked });
+            }
+            let mut triggers = triggers(&format!("person = {who}\nfor_s = 0"));
+            !triggers.observe(Some(&seen), Instant::now()).is_empty()
+        };
+        let (anna, unchecked) = (Some(("anna", true)), Some(("anna", false)));
+        assert!(fires("\"anna\"", &[None, anna]));
+        assert!(!fires("\"anna\"", &[unchecked]));
+        assert!(!fires("[\"bert\", \"carl\"]", &[anna]));
+        assert!(fires("[\"bert\", \"any\"]", &[anna]));
+        assert!(!fires("\"any\"", &[None]));
+        assert!(fires("\"unknown\"", &[anna, None]));
+        assert!(!fires("\"unknown\"", &[unchecked]), "known, though not checked");
     }
 
     #[test]

@@ -369,7 +369,7 @@ mod tests {
         });
         let bounds = wire::Box { x: 10.0, y: 10.0, width: 90.0, height: 90.0 };
         let scores = wire::Scores(Scores::from_pairs(scores));
-        wire::Face { id, bounds, score: 0.9, emotion, confidence: 0.9, scores }
+        wire::Face { id, bounds, score: 0.9, emotion, confidence: 0.9, scores, person: None }
     }
 
     #[test]

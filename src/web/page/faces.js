@@ -40,6 +40,8 @@ export function html(name, attributes = {}, ...children) {
 }
 
 export const title = (name) => ({ none: "No face", uncertain: "Uncertain", off: "No picture" })[name] ?? name[0].toUpperCase() + name.slice(1);
+/** An emotion, after the name of who is recognised. */
+export const named = (face) => (face.person ? `${face.person}: ${title(face.emotion).toLowerCase()}` : title(face.emotion));
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** A drawn face, so that an emotion is told by its shape, too. */
@@ -99,7 +101,7 @@ export function faceEntry(face, number) {
   bars.set(face.scores);
   const drawn = html("div", { class: "face", "aria-hidden": "true" }, figure(face.emotion));
   const head = html("div", { class: "headline" }, drawn, html("div", {},
-    html("p", { class: "name" }, title(face.emotion)),
+    html("p", { class: "name" }, named(face)),
     html("p", { class: "sub" }, `face ${number}, ${percent(face.confidence)} sure`)));
   return html("li", {}, head, bars.element);
 }
@@ -107,7 +109,7 @@ export function faceEntry(face, number) {
 /** In words, for those who do not see the picture. */
 export function describe(faces) {
   if (faces.length === 0) return "no face";
-  const names = faces.map((face) => title(face.emotion).toLowerCase());
+  const names = faces.map((face) => (face.person ? named(face) : title(face.emotion).toLowerCase()));
   return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ${names.join(", ")}`;
 }
 
@@ -149,7 +151,7 @@ function drawFace(ink, face, scale, unit, mirrorWidth) {
   ink.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
   ink.textBaseline = "middle";
   const sure = face.emotion === "uncertain" ? "" : ` ${percent(face.confidence)}`;
-  const text = `${title(face.emotion)}${sure}`;
+  const text = `${named(face)}${sure}`;
   const [tw, th] = [ink.measureText(text).width + size * 0.9, size * 1.5];
   const tx = Math.max(0, Math.min(x, ink.canvas.width - tw));
   const ty = y - th - 3 * unit >= 0 ? y - th - 3 * unit : Math.min(y + h + 3 * unit, ink.canvas.height - th);

@@ -1,7 +1,7 @@
 // The live view.
 
 import { call, notice } from "./app.js";
-import { describe, draw, figure, html, percent, scoreBars, svg, title, EMOTIONS } from "./faces.js";
+import { describe, draw, figure, named, html, percent, scoreBars, svg, title, EMOTIONS } from "./faces.js";
 
 const byId = (id) => document.getElementById(id);
 const bars = scoreBars();
@@ -145,8 +145,9 @@ function now() {
   if (face !== name) {
     face = name;
     byId("now-face").replaceChildren(figure(name));
-    byId("now-name").textContent = title(name);
   }
+  const headline = reading && status.primary ? named(status.primary) : title(name);
+  if (byId("now-name").textContent !== headline) byId("now-name").textContent = headline;
   const lasted = `for ${duration(Date.parse(status.time) - Date.parse(status.since))}`;
   const sure = status.faces > 0 ? `${percent(status.confidence)} sure, ` : "";
   byId("now-sub").textContent = reading ? sure + lasted : "";
