@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build deb gpu run test test-all deb-test device-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -17,6 +17,9 @@ gpu: ## the runtime's accelerator for GPUs, 19 MB
 
 deb: ## Debian package in dist/, for ARCH=amd64 or arm64; default: this machine's
 	@scripts/package.sh $(ARCH)
+
+deb-extras: ## packages of the GPU accelerator (19 MB) and of the face descriptors in dist/
+	@scripts/extra-packages.sh $(ARCH)
 
 run: ## the daemon with the first camera, or a replayed portrait; display in the terminal
 	@scripts/prepare.sh run
