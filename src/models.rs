@@ -67,23 +67,31 @@ pub fn classifier_and_refusal(
     config: &config::Classifier,
 ) -> Result<(Classifier, Option<ModelError>), ModelError> {
     let path = assets::model(&config.model)?;
-    let (engine, refusal) = match delegated(&path, config) {
-        Ok(engine) => (engine, None),
+    let (engine, refusal) = delegated_or_not(&path, config)?;
+    let model: EmotionModel = sidecar::read(&path, Kind::Emotion)?;
+    let classifier = Classifier::new(engine, model).map_err(|unfit| sidecar::mismatch(&path, unfit))?;
+    Ok((classifier, refusal))
+}
+
+/// The model on the configured delegate, or on the CPU and why.
+fn delegated_or_not(
+    path: &Path,
+    config: &config::Classifier,
+) -> Result<(Box<dyn Engine>, Option<ModelError>), ModelError> {
+    match delegated(path, config) {
+        Ok(engine) => Ok((engine, None)),
         Err(refusal @ (ModelError::NotFound(_) | ModelError::Engine(EngineError::Delegate { .. })))
             if config.fallback && config.delegate != Delegate::Cpu =>
         {
             let runtime = Runtime::open(&assets::runtime()?)?;
             // A model that was compiled for the delegate cannot run on the CPU: then both are said.
-            let engine = LiteRt::load(runtime, &path)
+            let engine = LiteRt::load(runtime, path)
                 .map_err(|error| ModelError::NeitherNor { refusal: refusal.to_string(), error })?;
             let engine: Box<dyn Engine> = Box::new(engine.instead_of(&config.delegate.to_string()));
-            (engine, Some(refusal))
+            Ok((engine, Some(refusal)))
         }
-        Err(error) => return Err(error),
-    };
-    let model: EmotionModel = sidecar::read(&path, Kind::Emotion)?;
-    let classifier = Classifier::new(engine, model).map_err(|unfit| sidecar::mismatch(&path, unfit))?;
-    Ok((classifier, refusal))
+        Err(error) => Err(error),
+    }
 }
 
 /// The model on the configured delegate.
@@ -141,9 +149,14 @@ pub fn gallery(folder: &Path, space: &str, length: usize) -> Gallery {
     people.gallery(space, length)
 }
 
-/// A model alone, to time it.
-pub fn bare(name: &Path) -> Result<Box<dyn Engine>, ModelError> {
-    engine(&assets::model(name)?)
+/// The detector's model alone, to time it.
+pub fn bare_detector(config: &config::Detector) -> Result<Box<dyn Engine>, ModelError> {
+    engine(&assets::model(&config.model)?)
+}
+
+/// The emotion net's model alone, to time it, on what the whole one runs on.
+pub fn bare_classifier(config: &config::Classifier) -> Result<Box<dyn Engine>, ModelError> {
+    delegated_or_not(&assets::model(&config.model)?, config).map(|(engine, _)| engine)
 }
 
 fn engine(path: &Path) -> Result<Box<dyn Engine>, ModelError> {

@@ -74,7 +74,7 @@ fn the_toolkit_and_the_daemon_get_the_same_numbers() {
         "another model: python -m emotion_training golden --model models/emotion.tflite --out tests/golden/emotion-net.json"
     );
     let described: EmotionModel = sidecar::read(&path, Kind::Emotion).expect("sidecar");
-    let mut engine = models::bare(&config.model).expect("loads");
+    let mut engine = models::bare_classifier(&config).expect("loads");
     let mut classifier = models::classifier(&config).expect("loads");
     let labels: Vec<_> = classifier.labels().iter().map(|label| label.name().to_owned()).collect();
     assert_eq!(labels, table.labels);

@@ -50,8 +50,8 @@ pub fn run(args: &BenchArgs, config: &mut Config) -> anyhow::Result<Status> {
     args.model.apply(config);
     let frame = frame(args)?;
     let mut pipeline = models::pipeline(config)?;
-    let mut detector = models::bare(&config.detector.model)?;
-    let mut classifier = models::bare(&config.classifier.model)?;
+    let mut detector = models::bare_detector(&config.detector)?;
+    let mut classifier = models::bare_classifier(&config.classifier)?;
     let inputs = [&detector, &classifier].map(|engine| vec![0; engine.inputs()[0].bytes()]);
     let start = Instant::now();
     let mut times: [Vec<Duration>; 3] = Default::default();
