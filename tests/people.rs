@@ -112,7 +112,7 @@ fn photos_that_cannot_be_enrolled_are_named() {
     }
     let two = saved(folder, "two.png", &two.into());
     let none = saved(folder, "none.png", &image::RgbImage::from_pixel(300, 300, image::Rgb([90; 3])).into());
-    let blurred = saved(folder, "blurred.png", &photo.blur(8.0));
+    let blurred = saved(folder, "blurred.png", &photo.blur(3.0));
     let error = home.refused(&["add", "eileen", &two, &none, &blurred]);
     assert!(error.contains("two.png: it shows 2 faces"), "{error}");
     assert!(error.contains("none.png: no face is found"), "{error}");
