@@ -1,12 +1,25 @@
 //! `emotiond people` with the real program, the real nets and real photos. Needs the descriptor model
 //! (`make people-model`): `make people-test`.
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/mosquitto.rs"]
+mod mosquitto;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/running.rs"]
+mod running;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/site.rs"]
+mod site;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use mosquitto::eventually;
+use running::portrait;
 use serde_json::Value;
+use site::Site;
 
 const EMOTIOND: &str = env!("CARGO_BIN_EXE_emotiond");
 
@@ -22,13 +35,7 @@ impl Home {
     }
 
     fn people(&self, arguments: &[&str]) -> Output {
-        Command::new(EMOTIOND)
-            .args(["--config", "/dev/null", "--set"])
-            .arg(format!("device.state_dir={}", self.0.path().display()))
-            .arg("people")
-            .args(arguments)
-            .output()
-            .expect("runs")
+        people(self.0.path(), arguments)
     }
 
     /// What it prints where it succeeds.
@@ -51,13 +58,19 @@ impl Home {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// Runs `emotiond people` with a state folder.
+fn people(state: &Path, arguments: &[&str]) -> Output {
+    Command::new(EMOTIOND)
+        .args(["--config", "/dev/null", "--set"])
+        .arg(format!("device.state_dir={}", state.display()))
+        .arg("people")
+        .args(arguments)
+        .output()
+        .expect("runs")
 }
 
-/// NASA's portrait of Eileen Collins; a helmet and a shuttle beside her.
-fn portrait() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("third_party/portrait.png")
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The portrait changed as another photo of her might be: mirrored, darker, a little turned about and scaled.
@@ -77,7 +90,7 @@ fn saved(folder: &Path, name: &str, picture: &image::DynamicImage) -> String {
 #[test]
 fn a_person_is_enrolled_found_moved_and_removed() {
     let home = Home::new();
-    let photo = portrait().display().to_string();
+    let photo = portrait();
     assert!(home.done(&["list"]).starts_with("nobody is enrolled"));
     assert!(home.done(&["add", "eileen", &photo]).starts_with("eileen: 1 photos added, 1 in all"));
     assert_eq!(fs::metadata(home.store()).expect("kept").permissions().mode() & 0o777, 0o600);
@@ -95,10 +108,23 @@ fn a_person_is_enrolled_found_moved_and_removed() {
     home.done(&["remove", "eileen"]);
     assert!(!fs::read_to_string(home.store()).expect("reads").contains("eileen"));
     assert!(home.refused(&["remove", "eileen"]).contains("eileen is not enrolled (enrolled: nobody)"));
-    assert_eq!(home.who(&portrait())["person"], Value::Null);
+    assert_eq!(home.who(Path::new(&portrait()))["person"], Value::Null);
     assert!(home.done(&["import", &export]).starts_with("eileen: 1 of 1 descriptors taken over"));
     assert!(home.done(&["import", &export]).starts_with("eileen: 0 of 1 descriptors taken over"));
-    assert_eq!(home.who(&portrait())["person"], "eileen");
+    assert_eq!(home.who(Path::new(&portrait()))["person"], "eileen");
+}
+
+#[test]
+fn a_running_daemon_names_who_is_enrolled_meanwhile() {
+    let site = Site::of(site::setup().set("people.enabled", "true"));
+    let state = site.daemon.path("state");
+    let person = || site.get("/api/v1/state").json()["primary"]["person"].clone();
+    eventually("a face is seen", || site.get("/api/v1/state").json()["faces"] == 1);
+    assert_eq!(person(), Value::Null);
+    assert!(people(&state, &["add", "eileen", &portrait()]).status.success());
+    eventually("she has a name", || person() == "eileen");
+    assert!(people(&state, &["remove", "eileen"]).status.success());
+    eventually("she has none any more", || person() == Value::Null);
 }
 
 #[test]
@@ -112,14 +138,14 @@ fn photos_that_cannot_be_enrolled_are_named() {
     }
     let two = saved(folder, "two.png", &two.into());
     let none = saved(folder, "none.png", &image::RgbImage::from_pixel(300, 300, image::Rgb([90; 3])).into());
-    let blurred = saved(folder, "blurred.png", &photo.blur(8.0));
+    let blurred = saved(folder, "blurred.png", &photo.blur(3.0));
     let error = home.refused(&["add", "eileen", &two, &none, &blurred]);
     assert!(error.contains("two.png: it shows 2 faces"), "{error}");
     assert!(error.contains("none.png: no face is found"), "{error}");
     assert!(error.contains("blurred.png: the face is blurred"), "{error}");
     assert!(error.contains("eileen is not enrolled: no photo could be used"), "{error}");
 
-    let photo = portrait().display().to_string();
+    let photo = portrait();
     home.done(&["add", "eileen", &photo]);
     let twice = home.refused(&["add", "eileen", &photo]);
     assert!(twice.contains("eileen has just this photo already"), "{twice}");
@@ -134,7 +160,7 @@ fn a_damaged_store_is_said_and_kept() {
     let home = Home::new();
     fs::write(home.store(), "{\"form\":1,").expect("writes");
     assert!(home.refused(&["list"]).contains("unable to understand"));
-    let photo = portrait().display().to_string();
+    let photo = portrait();
     let output = home.people(&["add", "eileen", &photo]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("it is kept as "));

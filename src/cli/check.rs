@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use crate::cli::Status;
 use crate::config::Config;
+use crate::people::store;
 use crate::{assets, models, mqtt, rules, web};
 
 /// Loads what `run` would load and says what it is.
@@ -11,6 +12,11 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     let runtime = assets::runtime().map_err(models::ModelError::from)?;
     let detector = models::detector(&config.detector).context("detector.model")?;
     let classifier = models::classifier(&config.classifier).context("classifier.model")?;
+    let people = if config.people.enabled {
+        Some(models::descriptor(&config.people).context("people.model")?)
+    } else {
+        None
+    };
     mqtt::check(&config.mqtt)?;
     rules::check(&config.rules)?;
     web::check(&config.web)?;
@@ -18,6 +24,10 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     println!("runtime     {}", runtime.display());
     println!("detector    {}", detector.name());
     println!("classifier  {} ({})", classifier.name(), labels(&classifier));
+    if let Some(net) = &people {
+        let enrolled = store::load(&config.device.state_dir)?.gallery(net.space(), net.length()).len();
+        println!("people      {enrolled} enrolled, {}", net.name());
+    }
     println!("camera      {}", config.camera.source);
     println!("display     {:?}", config.display.driver);
     match &config.mqtt.broker {

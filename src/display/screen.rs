@@ -30,11 +30,10 @@ struct Layout {
     /// Upper right corner of the percentage.
     percent: Point,
     percent_font: &'static MonoFont<'static>,
-    /// Upper left corner of a person's name; where it stands, the percentage is small.
+    /// Upper left corner of a person's name.
     person: Point,
-    small_percent: Point,
-    /// Where the bar goes beside a person's name; `None`: it makes room.
-    small_bar: Option<Rectangle>,
+    /// Where percentage (its upper right corner) and bar go below a person's name; `None`: they make room.
+    small: Option<(Point, Rectangle)>,
     /// Upper left corner of what is said below the name when there is no bar.
     hint: Point,
     /// Upper right corner of the first mark, and the step to the next.
@@ -51,8 +50,7 @@ const fn layout(size: DisplaySize) -> Layout {
             percent: Point::new(127, 37),
             percent_font: &FONT_9X15_BOLD,
             person: Point::new(56, 37),
-            small_percent: Point::new(127, 52),
-            small_bar: Some(Rectangle::new(Point::new(56, 53), Size::new(43, 9))),
+            small: Some((Point::new(127, 52), Rectangle::new(Point::new(56, 53), Size::new(43, 9)))),
             hint: Point::new(56, 52),
             marks: (Point::new(127, 2), Point::new(-13, 0)),
         },
@@ -64,8 +62,7 @@ const fn layout(size: DisplaySize) -> Layout {
             percent: Point::new(114, 21),
             percent_font: &FONT_6X10,
             person: Point::new(35, 21),
-            small_percent: Point::new(127, 21),
-            small_bar: None,
+            small: None,
             hint: Point::new(35, 21),
             marks: (Point::new(127, 2), Point::new(0, 10)),
         },
@@ -143,14 +140,15 @@ where
     bar(target, confidence, layout.bar)
 }
 
-/// A person's name, and how sure the emotion is, smaller.
+/// A person's name, and how sure the emotion is, smaller, where there is room.
 fn known<D>(target: &mut D, layout: &Layout, person: &str, confidence: f32) -> Result<(), D::Error>
 where
     D: DrawTarget<Color = BinaryColor>,
 {
     Word::new(person, &FONT_6X10).draw(target, layout.person)?;
-    percent(target, confidence, layout.small_percent, &FONT_6X10)?;
-    layout.small_bar.map_or(Ok(()), |place| bar(target, confidence, place))
+    let Some((corner, place)) = layout.small else { return Ok(()) };
+    percent(target, confidence, corner, &FONT_6X10)?;
+    bar(target, confidence, place)
 }
 
 /// With its upper right corner at `corner`.

@@ -8,10 +8,10 @@ use crate::frame::{Frame, Point, Rect};
 /// From how far away each detector looks at the photo: faces that fill it are found from farther.
 const DISTANCES: [f32; 3] = [1.0, 1.5, 2.5];
 
-/// Least certainties, tried in turn: what several looks see weakly is a face, too.
+/// Least certainties, tried in turn.
 const SCORES: [f32; 2] = [0.3, 0.15];
 
-/// A face is one only if some look is at least this certain, except where there is no other.
+/// A face is one if some look is at least this certain.
 const SURE: f32 = 0.5;
 
 /// Sides of the squares in which a face is looked at again, in units of its box.
@@ -31,6 +31,8 @@ const CUT: f32 = 0.1;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
     pub face: Detection,
+    /// Some look was certain of it.
+    pub sure: bool,
     /// Faces in the photo that are no bystanders', itself included.
     pub faces: usize,
 }
@@ -76,7 +78,12 @@ pub fn find(detectors: &mut [FaceDetector], photo: &Frame) -> Result<Option<Foun
             }
         }
         let weight = |cluster: &Cluster| cluster.weight(photo);
-        let Some(main) = clusters.iter().max_by(|a, b| weight(a).total_cmp(&weight(b))) else { continue };
+        let rank = |cluster: &Cluster| (cluster.is_sure(), weight(cluster));
+        let by_rank = |a: &&Cluster, b: &&Cluster| {
+            let (a, b) = (rank(a), rank(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        };
+        let Some(main) = clusters.iter().max_by(by_rank) else { continue };
         let face = match detectors.last_mut() {
             Some(close) => look_closer(close, photo, &main.face())?,
             None => main.face(),
@@ -84,7 +91,7 @@ pub fn find(detectors: &mut [FaceDetector], photo: &Frame) -> Result<Option<Foun
         let others = clusters.iter().filter(|other| {
             !std::ptr::eq(*other, main) && other.is_sure() && is_another(&other.face(), &face, photo)
         });
-        return Ok(Some(Found { face, faces: 1 + others.count() }));
+        return Ok(Some(Found { face, sure: main.is_sure(), faces: 1 + others.count() }));
     }
     Ok(None)
 }

@@ -50,6 +50,11 @@ impl DescriptorNet {
         &self.model.space
     }
 
+    /// Side of a chip in pixels.
+    pub fn side(&self) -> u32 {
+        self.model.header.input.width
+    }
+
     /// Numbers a descriptor.
     pub fn length(&self) -> usize {
         self.model.output.length
@@ -58,7 +63,7 @@ impl DescriptorNet {
     /// The face with these key points as the net sees it; `None` where they are no face's.
     pub fn chip(&self, frame: &Frame, points: &Landmarks) -> Option<Chip> {
         let square = align::square(points, &self.model.chip)?;
-        let side = self.model.header.input.width;
+        let side = self.side();
         let mut pixels = Vec::new();
         crop::cut_square(frame, &square, (side, side), 3, &mut pixels);
         Some(Chip { side, pixels })

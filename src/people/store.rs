@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -230,6 +230,7 @@ pub fn update<T, E: From<StoreError>>(
     let lock = folder.join(".people.lock");
     let locked = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
     let locked = locked.map_err(failed("open", &lock))?;
+    give(&lock, folder).map_err(failed("give away", &lock))?;
     rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| failed("lock", &lock)(error.into()))?;
     let (mut people, aside) = match load(folder) {
@@ -248,7 +249,20 @@ pub fn update<T, E: From<StoreError>>(
 pub fn write(path: &Path, people: &People, replace: bool) -> io::Result<()> {
     let mut part = Part::create_private(path, replace)?;
     part.write_all(people.to_json().as_bytes())?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        give(part.path(), folder)?;
+    }
     part.commit_durably()
+}
+
+/// Gives what root has written to whom the folder belongs: in the state folder that is the daemon's user, who
+/// could not read it otherwise.
+fn give(path: &Path, folder: &Path) -> io::Result<()> {
+    let (file, owner) = (fs::metadata(path)?, fs::metadata(folder)?);
+    if file.uid() == 0 && owner.uid() != 0 && file.is_file() {
+        chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 /// Gives a damaged file a second name, which nothing has yet; the first goes to what is written next.

@@ -31,6 +31,7 @@ pub fn take(nets: &mut Nets, config: &Config) -> anyhow::Result<Vec<Candidate>> 
     let hint = Hint::new(camera.description());
     let mut taken: Vec<Candidate> = Vec::new();
     let mut last: Option<Instant> = None;
+    let mut in_the_way = "no picture came".to_owned();
     let began = Instant::now();
     while taken.len() < PICTURES {
         stop.check()?;
@@ -55,12 +56,15 @@ pub fn take(nets: &mut Nets, config: &Config) -> anyhow::Result<Vec<Candidate>> 
                 });
                 hint.say(&format!("{} of {PICTURES}: move your head a little", taken.len()));
             }
-            Err(problem) => hint.say(&format!("{} of {PICTURES}: {problem}", taken.len())),
+            Err(problem) => {
+                hint.say(&format!("{} of {PICTURES}: {problem}", taken.len()));
+                in_the_way = problem;
+            }
         }
     }
     hint.end();
     if taken.is_empty() {
-        bail!("unable to enrol: there was no good picture (look into the camera, in good light)");
+        bail!("unable to enrol: there was no good picture, in the last {in_the_way}");
     }
     Ok(taken)
 }

@@ -67,6 +67,8 @@ struct Report {
     /// Pairs with a photo in which no face was found: they count as told wrong.
     no_face: usize,
     photos_without_face: Vec<String>,
+    /// Photos of which no look was sure: what looks most like a face was taken.
+    photos_guessed: Vec<String>,
     true_accept_at: BTreeMap<String, f64>,
     roc: Vec<[f64; 3]>,
     model: String,
@@ -84,11 +86,15 @@ pub fn run(args: &CompareArgs, config: &Config) -> anyhow::Result<Status> {
     names.dedup();
     let paths: Vec<PathBuf> = names.iter().map(|name| args.dir.join(name)).collect();
     let (mut described, mut without): (BTreeMap<&str, Descriptor>, Vec<String>) = Default::default();
+    let mut guessed = Vec::new();
     let (mut status, mut done) = (Status::Done, names.iter());
     nets::describe_all(&paths, config, |_, answer| {
         let name = done.next().copied().unwrap_or_default();
         match answer {
             Ok(Some(face)) => {
+                if !face.found.sure {
+                    guessed.push(name.to_owned());
+                }
                 described.insert(name, face.descriptor);
             }
             Ok(None) => without.push(name.to_owned()),
@@ -114,7 +120,7 @@ pub fn run(args: &CompareArgs, config: &Config) -> anyhow::Result<Status> {
         distance: pair.distance.map(|distance| rounded(distance, 4)),
     });
     let mut report = report(&pairs, compared.collect(), config.people.threshold)?;
-    report.photos_without_face = without;
+    (report.photos_without_face, report.photos_guessed) = (without, guessed);
     (report.model, report.photos) = (model, names.len());
     report.elapsed_s = rounded(began.elapsed().as_secs_f32(), 2);
     if args.json {
@@ -148,6 +154,7 @@ fn report(pairs: &[Pair], compared: Vec<Compared>, threshold: f32) -> anyhow::Re
         configured_threshold: rounded(threshold, 4),
         no_face: pairs.iter().filter(|pair| pair.distance.is_none()).count(),
         photos_without_face: Vec::new(),
+        photos_guessed: Vec::new(),
         true_accept_at: accepts.collect(),
         roc: roc
             .iter()
@@ -189,6 +196,7 @@ fn print(report: &Report) {
     for photo in &report.photos_without_face {
         println!("            {photo}");
     }
+    println!("guessed     {} photos, of whose face no look was sure", report.photos_guessed.len());
     println!("time        {:.1} s", report.elapsed_s);
 }
 

@@ -36,8 +36,13 @@ impl Nets {
         Ok(Self { detectors, net: models::descriptor(&config.people)? })
     }
 
-    /// `None` where no face is found.
+    /// `None` where no look is sure of a face.
     pub fn describe(&mut self, photo: &Frame) -> Result<Option<Described>, EngineError> {
+        Ok(self.guess(photo)?.filter(|described| described.found.sure))
+    }
+
+    /// Like [`Self::describe`], but takes what looks most like a face where none is sure.
+    pub fn guess(&mut self, photo: &Frame) -> Result<Option<Described>, EngineError> {
         let Some(found) = finder::find(&mut self.detectors, photo)? else { return Ok(None) };
         let Some(chip) = self.net.chip(photo, &found.face.landmarks) else { return Ok(None) };
         let descriptor = self.net.describe(&chip)?;
@@ -45,7 +50,7 @@ impl Nets {
     }
 }
 
-/// Describes the main face of each photo on all cores; `take` gets the answers in the photos' order.
+/// Describes the main face of each photo, also where no look is sure of it, on all cores; `take` gets the answers in the photos' order.
 pub fn describe_all(
     photos: &[PathBuf],
     config: &Config,
@@ -59,7 +64,7 @@ pub fn describe_all(
         let bytes = photo::load(&photos[index])?;
         let _used = budget.take(photo::pixels(&bytes));
         let photo = photo::decode(&bytes, &photos[index].display().to_string())?;
-        Ok(nets.describe(&photo::to_frame(photo, Instant::now(), 0))?)
+        Ok(nets.guess(&photo::to_frame(photo, Instant::now(), 0))?)
     };
     let progress = Progress::new(Some(photos.len() as u64), "photos", "");
     workers::in_order(&mut nets, photos.len(), work, |index, answer| {

@@ -1,13 +1,19 @@
 //! `emotiond people test`: how well the enrolled photos are told apart.
 
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 
 use crate::cli::Status;
 use crate::config::Config;
 use crate::models;
 use crate::people::gallery::{self, Gallery};
+use crate::people::net::{Chip, DescriptorNet};
 use crate::people::store;
 use crate::wire::rounded;
+
+/// Rounds that are timed.
+const TIMES: usize = 21;
 
 #[derive(Debug, clap::Args)]
 pub struct TestArgs {
@@ -27,6 +33,9 @@ struct Report {
     /// Photos whose person's other photos are all beyond the threshold.
     false_rejects: usize,
     photos_with_others: usize,
+    /// To describe a face that is found, and to compare it with a thousand people; medians.
+    describe_ms: f64,
+    compare_1000_ms: f64,
     persons: Vec<Person>,
 }
 
@@ -43,12 +52,13 @@ struct Person {
 
 pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
     let people = store::load(&config.device.state_dir)?;
-    let net = models::descriptor(&config.people)?;
+    let mut net = models::descriptor(&config.people)?;
     let gallery = people.gallery(net.space(), net.length());
     if gallery.is_empty() {
         anyhow::bail!("nobody is enrolled with {} (`emotiond people add NAME PHOTO…`)", net.name());
     }
-    let report = measure(&gallery, config.people.threshold);
+    let mut report = measure(&gallery, config.people.threshold);
+    (report.describe_ms, report.compare_1000_ms) = times(&mut net)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(Status::Done);
@@ -73,7 +83,38 @@ pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
         report.false_rejects,
         report.photos_with_others
     );
+    println!(
+        "{:.1} ms to describe a face with {}, {:.3} ms to compare it with 1,000 people",
+        report.describe_ms,
+        net.name(),
+        report.compare_1000_ms
+    );
     Ok(Status::Done)
+}
+
+/// Median times in milliseconds: of the net, and of a comparison with a thousand people of one photo each.
+fn times(net: &mut DescriptorNet) -> anyhow::Result<(f64, f64)> {
+    let side = net.side();
+    let chip = Chip { side, pixels: (0..side * side * 3).map(|at| (at % 251) as u8).collect() };
+    let descriptor = net.describe(&chip)?;
+    let mut crowd = Gallery::default();
+    for number in 0..1000 {
+        crowd.add(&format!("p{number}").parse()?, descriptor.clone());
+    }
+    let (mut describing, mut comparing) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        let descriptor = net.describe(&chip)?;
+        let described = Instant::now();
+        std::hint::black_box(crowd.nearest(&descriptor));
+        comparing.push(described.elapsed());
+        describing.push(described - began);
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        rounded(times[TIMES / 2].as_secs_f32() * 1000.0, 3)
+    };
+    Ok((median(&mut describing), median(&mut comparing)))
 }
 
 fn measure(gallery: &Gallery, threshold: f32) -> Report {
@@ -85,6 +126,8 @@ fn measure(gallery: &Gallery, threshold: f32) -> Report {
         pairs_of_two: 0,
         false_rejects: 0,
         photos_with_others: 0,
+        describe_ms: 0.0,
+        compare_1000_ms: 0.0,
         persons: Vec::new(),
     };
     for (index, (name, own)) in gallery.iter().enumerate() {

@@ -52,7 +52,7 @@ pub fn run(args: &WhoArgs, config: &Config) -> anyhow::Result<Status> {
     let list = photos::list(&args.photos)?;
     nets::describe_all(&list, config, |path, answer| {
         let described = match answer {
-            Ok(described) => described,
+            Ok(described) => described.filter(|described| described.found.sure),
             Err(error) => {
                 eprintln!("emotiond: {}", one_line(&error));
                 status = Status::Failed;
