@@ -18,7 +18,7 @@ ok() { echo "ok $arch: $*"; }
 fail() { echo "not ok $arch: $*" >&2; exit 1; }
 
 # newest FILE PREFIX: the newest version of the prefix's symbols that the file needs.
-newest() { objdump -T "$1" | grep -oP "\($2_\K[0-9.]+" | sort -uV | tail -n 1; }
+newest() { objdump -T "$1" | { grep -oP "\($2_\K[0-9.]+" || true; } | sort -uV | tail -n 1; }
 
 # at_most WHAT FILE PREFIX LIMIT
 at_most() {

@@ -129,3 +129,19 @@ fn configurations_that_are_wrong_are_refused() {
     assert!(error.contains("/nowhere/secret (mqtt.password_file)"), "{error}");
     assert_eq!(emotiond(&["classify"]).status.code(), Some(2), "wrong usage");
 }
+
+#[test]
+fn manual_pages_and_completions_name_every_command() {
+    let folder = tempfile::tempdir().expect("folder");
+    assert!(emotiond(&["generate", "--out", text(folder.path())]).status.success());
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect(name);
+    let page = read("man/emotiond.1");
+    for command in ["run", "check", "devices", "classify", "eval", "crop", "bench", "tls", "mcp", "mqtt"] {
+        assert!(page.contains(&format!("emotiond\\-{command}(1)")), "{command}: {page}");
+        assert!(read(&format!("man/emotiond-{command}.1")).contains(".SH SYNOPSIS"), "{command}");
+        for file in ["emotiond.bash", "emotiond.fish", "_emotiond"] {
+            assert!(read(&format!("completions/{file}")).contains(command), "{file}: {command}");
+        }
+    }
+    assert!(!page.contains("generate"), "it is for packages");
+}
