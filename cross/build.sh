@@ -43,7 +43,6 @@ exec "${sudo[@]}" unshare --mount bash -c '
     exec chroot --userspec="$user" "$chroot" /usr/bin/env -i "$@"
 ' - "$chroot" "$root" "$cargo_home" "$target" "$(id -u):$(id -g)" \
     PATH=/usr/bin:/bin HOME=/tmp CARGO_HOME=/cargo CARGO_TARGET_DIR=/target \
-    ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH"} \
     "CARGO_TARGET_${upper^^}_LINKER=$triple-gcc" "CC_$upper=$triple-gcc" \
     PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_LIBDIR_$upper=/usr/lib/$triple/pkgconfig" \
     /bin/sh -c 'cd /src && exec cargo --offline "$@"' - "$@"

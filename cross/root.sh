@@ -28,6 +28,13 @@ $sudo mmdebstrap --quiet --mode=root --variant=apt --architectures="$(dpkg --pri
     "deb [signed-by=$keyring] http://deb.debian.org/debian bookworm main" \
     "deb [signed-by=$keyring] http://deb.debian.org/debian-security bookworm-security main"
 $sudo mkdir -p "$part/root/src" "$part/root/cargo" "$part/root/target"
+# What is run by emulation would see this machine's processor, and the runtime's cpuinfo dies of one without ARM's
+# fields: that of a Raspberry Pi 4, which qemu's -L finds before the real one.
+[ "$arch" != arm64 ] || for processor in 0 1; do
+    printf '%s\t: %s\n' processor $processor Features 'fp asimd evtstrm crc32 cpuid' 'CPU implementer' 0x41 \
+        'CPU architecture' 8 'CPU variant' 0x0 'CPU part' 0xd08 'CPU revision' 3
+    echo
+done | $sudo tee "$part/root/proc/cpuinfo" >/dev/null
 $sudo touch "$part/root/ready"
 $sudo rm -rf "$cache/cross-$arch"-*
 $sudo mv "$part/root" "$root"

@@ -33,7 +33,7 @@ at_most() {
 for file in "$program" "$work/root/usr/lib/emotiond/libLiteRt.so"; do
     name=$(basename "$file")
     at_most "$name" "$file" GLIBC 2.35
-    at_most "$name" "$file" GLIBCXX 3.4.25
+    at_most "$name" "$file" GLIBCXX 3.4.30
     at_most "$name" "$file" OPENSSL 3.0.0
     while read -r library; do
         case $library in

@@ -18,11 +18,11 @@ esac
 [ -x "$cache/tools/bin/cargo-deb" ] ||
     cargo install --quiet cargo-deb --version 3.8.0 --locked --root "$cache/tools"
 
-# The commit's time stands for every time in the package.
+programs=$("$root/scripts/release.sh" "$arch")
+
+# The commit's time stands for every time in the package. Not before the build, part of which a changed one repeats.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/Cargo.toml")}
 export SOURCE_DATE_EPOCH
-
-programs=$("$root/scripts/release.sh" "$arch")
 
 rm -rf "$stage"
 mkdir -p "$stage"

@@ -150,7 +150,7 @@ cp /run/good.toml /etc/emotiond/emotiond.toml
 check "configured: starts" systemctl start emotiond
 
 echo "# a second instance"
-printf '[device]\nid = "door"\n[camera]\nsource = "/dev/video9"\n[display]\ndriver = "none"\n[web]\nlisten = "127.0.0.1:8081"\n' \
+printf '[device]\nid = "door"\n[mqtt]\nusername = "emotiond"\n[camera]\nsource = "/dev/video9"\n[display]\ndriver = "none"\n[web]\nlisten = "127.0.0.1:8081"\n' \
     >/etc/emotiond/emotiond@door.toml
 check "instance: starts" systemctl enable --quiet --now emotiond@door
 wait_for "instance: online" grep -q '^emotiond/door/availability online' /run/log/mqtt

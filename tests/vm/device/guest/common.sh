@@ -35,7 +35,8 @@ follow() {
     journalctl --follow --lines=all --output=cat --unit=emotiond >>/run/log/daemon 2>/dev/null &
     wait_for "broker is up" mosquitto_sub -t "\$SYS/broker/version" -C 1 -W 5
     mosquitto_sub -t 'emotiond/#' -F '%t %p' >>/run/log/mqtt 2>/dev/null &
-    mark
+    # What is retained may have come by now, and counts.
+    daemon_mark=0 mqtt_mark=0
 }
 
 # The panel as its memory holds it, as PNG for the host.
