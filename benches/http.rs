@@ -105,8 +105,8 @@ fn main() {
     let (_daemon, address) = Daemon::start(state.path());
     let url = format!("{address}api/v1/classify");
     let config = Config::parse("", "defaults", &Default::default()).expect("defaults");
-    let mut nets = [&config.detector.model, &config.classifier.model]
-        .map(|model| models::bare(model).expect("the nets that are shipped"));
+    let mut nets = [models::bare_detector(&config.detector), models::bare_classifier(&config.classifier)]
+        .map(|net| net.expect("the nets that are shipped"));
     let bytes = jpeg();
     ask(&url, &bytes, 1);
     bare(&bytes, &mut nets);
