@@ -68,7 +68,7 @@ dpkg-deb --ctrl-tarfile "$deb" | tar -xO ./conffiles | grep -qx /etc/emotiond/em
 ok "whole"
 
 unit=$work/root/usr/lib/systemd/system/emotiond.service
-for use in '' rpicam coral gpu; do
+for use in '' rpicam spi coral gpu; do
     mkdir -p "$work/unit" && cp "$unit" "$work/unit/"
     [ -z "$use" ] || install -D "$work/root/usr/share/emotiond/systemd/$use.conf" "$work/unit/emotiond.service.d/$use.conf"
     line=$(systemd-analyze security --offline=true --no-pager "$work/unit/emotiond.service" 2>/dev/null | tail -n 1)
