@@ -17,7 +17,8 @@ pub fn photo(picture: &wire::Picture) -> String {
 fn described(face: &wire::Face) -> String {
     let wire::Box { x, y, width, height } = face.bounds;
     let percent = 100.0 * face.confidence;
-    format!("{} {percent:.0} % at {x:.0},{y:.0} {width:.0}x{height:.0}", face.emotion)
+    let name = face.person.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    format!("{name}{} {percent:.0} % at {x:.0},{y:.0} {width:.0}x{height:.0}", face.emotion)
 }
 
 /// The lines of a film: what changes.
