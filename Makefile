@@ -30,7 +30,7 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test device-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet, whole device
+test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet
 
 people-model: ## the face descriptors that `emotiond people` needs, converted from an npm package
 	@scripts/prepare.sh people-model
