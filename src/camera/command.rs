@@ -14,7 +14,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use self::stream::{Piece, Splitter};
 use super::decode;
-use super::{Camera, CameraError};
+use super::{Camera, CameraError, first_frame};
 use crate::config::{self, CommandFormat, Pace};
 use crate::frame::Frame;
 use crate::group::{Group, PRIVATE};
@@ -114,17 +114,8 @@ impl CommandCamera {
 
     /// Waits for a first frame and keeps it for [`Camera::next`].
     fn probe(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), CameraError> {
-        while go_on() {
-            match self.next() {
-                Ok(frame) => {
-                    self.probed = Some(frame);
-                    return Ok(());
-                }
-                Err(CameraError::Waiting | CameraError::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(CameraError::Lost("not waited for".to_owned()))
+        self.probed = Some(first_frame(self, go_on)?);
+        Ok(())
     }
 
     /// Reads what has been written; whether there may be more.

@@ -83,6 +83,17 @@ fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn
     }
 }
 
+/// Waits for a first whole frame, as long as `go_on` says so.
+fn first_frame(camera: &mut dyn Camera, go_on: &dyn Fn() -> bool) -> Result<Frame, CameraError> {
+    while go_on() {
+        match camera.next() {
+            Err(CameraError::Waiting | CameraError::Damaged(_)) => {}
+            result => return result,
+        }
+    }
+    Err(CameraError::Lost("not waited for".to_owned()))
+}
+
 /// What a caught panic said.
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

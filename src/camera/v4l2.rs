@@ -20,7 +20,7 @@ use v4l::{Device, Format, Fraction};
 use super::decode::{self, Encoding, Layout, Range};
 use super::list;
 use super::negotiate::{Interval, Mode, Wish};
-use super::{Camera, CameraError};
+use super::{Camera, CameraError, first_frame};
 use crate::config;
 use crate::frame::Frame;
 
@@ -93,17 +93,8 @@ impl V4l2Camera {
 
     /// Waits for a first whole frame and keeps it for [`Camera::next`].
     fn probe(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), String> {
-        while go_on() {
-            match self.next() {
-                Ok(frame) => {
-                    self.probed = Some(frame);
-                    return Ok(());
-                }
-                Err(CameraError::Waiting | CameraError::Damaged(_)) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        Err("not waited for".to_owned())
+        self.probed = Some(first_frame(self, go_on).map_err(|error| error.to_string())?);
+        Ok(())
     }
 
     /// Dequeues a frame, once one is known to be there. `None` when the buffer's contents cannot be

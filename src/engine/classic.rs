@@ -9,7 +9,7 @@ use edgefirst_tflite::{Delegate, DelegateOptions, Interpreter, Library, Model};
 use edgefirst_tflite_sys::{TfLiteContext, TfLiteDelegate, TfLiteStatus, TfLiteStatus_kTfLiteError};
 
 use super::flatbuffer::{self, ModelInfo};
-use super::{Engine, EngineError, TensorInfo, check_shapes, one_line};
+use super::{Engine, EngineError, TensorInfo, check_length, check_shapes, one_line};
 
 /// Coral's runtime, as its package `libedgetpu1-std` installs it.
 const EDGETPU_LIBRARY: &str = "libedgetpu.so.1";
@@ -143,13 +143,9 @@ impl Engine for Classic {
     }
 
     fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
-        let failed = |reason| EngineError::Run { model: self.name.clone(), reason };
-        let expected = self.info.inputs[0].bytes();
-        if input.len() != expected {
-            return Err(failed(format!("the input has {} bytes instead of {expected}", input.len())));
-        }
-        self.run_once(input)
-            .map_err(|error| EngineError::Run { model: self.name.clone(), reason: one_line(&error) })
+        check_length(&self.info, input)
+            .and_then(|()| self.run_once(input).map_err(|error| one_line(&error)))
+            .map_err(|reason| EngineError::Run { model: self.name.clone(), reason })
     }
 
     fn output(&self, index: usize) -> &[u8] {

@@ -10,7 +10,7 @@ use edgefirst_tflite::litert::{
 use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
 use super::flatbuffer::{self, ModelInfo};
-use super::{Engine, EngineError, TensorInfo, check_shapes, one_line};
+use super::{Engine, EngineError, TensorInfo, check_length, check_shapes, one_line};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
 /// which is why it and its environment are leaked.
@@ -189,13 +189,9 @@ impl Engine for LiteRt {
     }
 
     fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
-        let failed = |reason| EngineError::Run { model: self.name.clone(), reason };
-        let expected = self.info.inputs[0].bytes();
-        if input.len() != expected {
-            return Err(failed(format!("the input has {} bytes instead of {expected}", input.len())));
-        }
-        self.run_once(input)
-            .map_err(|error| EngineError::Run { model: self.name.clone(), reason: one_line(&error) })
+        check_length(&self.info, input)
+            .and_then(|()| self.run_once(input).map_err(|error| one_line(&error)))
+            .map_err(|reason| EngineError::Run { model: self.name.clone(), reason })
     }
 
     fn output(&self, index: usize) -> &[u8] {

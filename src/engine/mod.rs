@@ -143,6 +143,15 @@ fn check_shapes(info: &flatbuffer::ModelInfo) -> Result<(), String> {
     Ok(())
 }
 
+/// `input` has the size of the model's only input.
+fn check_length(info: &flatbuffer::ModelInfo, input: &[u8]) -> Result<(), String> {
+    let expected = info.inputs[0].bytes();
+    if input.len() != expected {
+        return Err(format!("the input has {} bytes instead of {expected}", input.len()));
+    }
+    Ok(())
+}
+
 /// The error and what is behind it, as far as that says more.
 fn one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
