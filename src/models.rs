@@ -1,6 +1,7 @@
 //! From names in the configuration to loaded nets.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use crate::assets::{self, NotFound};
@@ -8,6 +9,7 @@ use crate::classify::Classifier;
 use crate::config::{self, Delegate};
 use crate::detect::FaceDetector;
 use crate::engine::classic::{Classic, External};
+use crate::engine::fallback::Fallback;
 use crate::engine::litert::{LiteRt, Runtime};
 use crate::engine::{Engine, EngineError};
 use crate::people::gallery::Gallery;
@@ -73,25 +75,40 @@ pub fn classifier_and_refusal(
     Ok((classifier, refusal))
 }
 
-/// The model on the configured delegate, or on the CPU and why.
+/// The model on the configured delegate, or on the CPU and why. Where the CPU may do instead, it does so, too,
+/// when the delegate fails later.
 fn delegated_or_not(
     path: &Path,
     config: &config::Classifier,
 ) -> Result<(Box<dyn Engine>, Option<ModelError>), ModelError> {
+    let may_fall_back = config.fallback && config.delegate != Delegate::Cpu;
+    let (instead_of, path_for_cpu) = (config.delegate.to_string(), path_for_cpu(path));
+    let on_cpu = move |runtime: Runtime| -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(LiteRt::load(runtime, &path_for_cpu)?.instead_of(&instead_of)))
+    };
     match delegated(path, config) {
-        Ok(engine) => Ok((engine, None)),
-        Err(refusal @ (ModelError::NotFound(_) | ModelError::Engine(EngineError::Delegate { .. })))
-            if config.fallback && config.delegate != Delegate::Cpu =>
-        {
+        Ok(engine) if may_fall_back => {
             let runtime = Runtime::open(&assets::runtime()?)?;
+            let engine = Fallback::new(engine, Box::new(move || on_cpu(runtime)));
+            Ok((Box::new(engine), None))
+        }
+        Err(refusal @ (ModelError::NotFound(_) | ModelError::Engine(EngineError::Delegate { .. })))
+            if may_fall_back =>
+        {
             // A model that was compiled for the delegate cannot run on the CPU: then both are said.
-            let engine = LiteRt::load(runtime, path)
+            let engine = on_cpu(Runtime::open(&assets::runtime()?)?)
                 .map_err(|error| ModelError::NeitherNor { refusal: refusal.to_string(), error })?;
-            let engine: Box<dyn Engine> = Box::new(engine.instead_of(&config.delegate.to_string()));
             Ok((engine, Some(refusal)))
         }
-        Err(error) => Err(error),
+        found => found.map(|engine| (engine, None)),
     }
+}
+
+/// The model that `edgetpu_compiler` made `path` from, which lies beside it where both were kept; else `path`.
+fn path_for_cpu(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_suffix("_edgetpu.tflite"));
+    let source = name.map(|stem| path.with_file_name(format!("{stem}.tflite")));
+    source.filter(|source| source.is_file()).unwrap_or_else(|| path.to_owned())
 }
 
 /// The model on the configured delegate.

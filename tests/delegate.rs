@@ -3,6 +3,13 @@
 //! That library needs a newer C library than this machine may have, so what uses it runs as a child under
 //! the loader that was fetched with it.
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/mosquitto.rs"]
+mod mosquitto;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/running.rs"]
+mod running;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,6 +18,8 @@ use edgefirst_tflite::{Interpreter, Library, Model};
 use emotiond::assets;
 use emotiond::engine::Engine;
 use emotiond::engine::classic::{Classic, External};
+use mosquitto::{Mosquitto, Watcher, eventually};
+use running::{Setup, portrait};
 use tempfile::TempDir;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -184,6 +193,33 @@ fn what_hinders_a_delegate_is_said_and_the_cpu_does_it() {
     let output = emotiond(program().arg("check"), &settings);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(78) && said.contains("it refused the model"), "{output:?}");
+}
+
+#[test]
+fn a_delegate_that_fails_while_it_runs_gives_way_to_the_cpu() {
+    let built = TempDir::new().expect("temporary folder");
+    let delegate = build_delegate(built.path()).display().to_string();
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let mut setup = Setup::on(&format!("replay:{}", portrait()), &broker)
+        .set("mqtt.stats_interval_s", "1")
+        .set("classifier.delegate", &delegate)
+        .set("classifier.classic_library", &classic_library().display().to_string())
+        .set("classifier.delegate_options", "{ mode = \"unplugged\" }");
+    let mut command = under_loader(env!("CARGO_BIN_EXE_emotiond"));
+    command.args(setup.command.get_args());
+    setup.command = command;
+    let daemon = setup.start();
+    eventually("the CPU in the figures", || {
+        watcher.payloads("emotiond/test/stats").last().is_some_and(|stats| {
+            let stats: serde_json::Value = serde_json::from_str(stats).expect("JSON");
+            stats["delegate"] == format!("cpu (instead of {delegate})") && stats["errors"]["models"] == 0
+        })
+    });
+    watcher.wait_for("emotiond/test/emotion", "happy");
+    let log = daemon.log();
+    assert!(log.contains(&format!("on {delegate} (3 of 21 nodes)")), "{log}");
+    assert_eq!(log.matches(&format!("going on with cpu (instead of {delegate})")).count(), 1, "{log}");
 }
 
 #[test]

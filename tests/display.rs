@@ -15,7 +15,7 @@ use embedded_graphics::geometry::Point;
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 use emotiond::config::{Config, Display, DisplayDriver, DisplaySize};
 use emotiond::display::panel::{CHECK, Panel, REFRESH};
-use emotiond::display::picture::{Picture, WIDTH};
+use emotiond::display::picture::Picture;
 use emotiond::display::policy::{Policy, SHIFTS, Showing};
 use emotiond::display::wire::I2cWire;
 use emotiond::display::{self, BrokerMark, CameraMark, Caption, Status, View, preview, screen};
@@ -26,7 +26,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{GrayImage, Luma, RgbImage};
 use ssd1306_model::Ssd1306;
 
-const SIZES: [DisplaySize; 2] = [DisplaySize::W128H64, DisplaySize::W128H32];
+const SIZES: [DisplaySize; 3] = [DisplaySize::W128H64, DisplaySize::W128H32, DisplaySize::W64H128];
 
 fn config(size: DisplaySize) -> Display {
     let mut config = Config::parse("", "defaults", &Default::default()).expect("defaults").display;
@@ -136,7 +136,19 @@ impl I2c for Bus {
 }
 
 fn pixels(picture: &Picture) -> Vec<Vec<bool>> {
-    (0..picture.height()).map(|y| (0..WIDTH).map(|x| picture.lit(x, y)).collect()).collect()
+    let row = |y| (0..picture.width()).map(|x| picture.lit(x, y)).collect();
+    (0..picture.height()).map(row).collect()
+}
+
+/// What is seen on a panel that is mounted as its size says: on end it stands on its left edge.
+fn viewed(bus: &Bus, size: DisplaySize) -> Vec<Vec<bool>> {
+    let seen = bus.seen();
+    match size {
+        DisplaySize::W64H128 => {
+            (0..seen[0].len()).rev().map(|column| seen.iter().map(|row| row[column]).collect()).collect()
+        }
+        _ => seen,
+    }
 }
 
 fn open(bus: &Bus, config: &Display) -> Panel<I2cWire<Bus>> {
@@ -156,13 +168,14 @@ fn every_screen_reaches_the_viewer_as_the_golden_picture() {
     for size in SIZES {
         for (name, view) in screens() {
             let picture = upright(&view, size);
-            let bus = Bus::new(picture.height());
+            let bus = Bus::new(picture.rows());
             open(&bus, &config(size)).show(Some(&picture), Instant::now()).expect("shown");
-            let seen = bus.seen();
-            let image = GrayImage::from_fn(WIDTH as u32, seen.len() as u32, |x, y| {
+            let seen = viewed(&bus, size);
+            let (width, height) = (seen[0].len(), seen.len());
+            let image = GrayImage::from_fn(width as u32, height as u32, |x, y| {
                 Luma([if seen[y as usize][x as usize] { 255 } else { 0 }])
             });
-            let path = root(&format!("tests/golden/{}x{}-{name}.png", WIDTH, seen.len()));
+            let path = root(&format!("tests/golden/{width}x{height}-{name}.png"));
             if blessed() {
                 image.save(&path).expect("written");
             }
@@ -236,13 +249,13 @@ fn no_shift_cuts_anything() {
 fn flipped_is_upside_down() {
     for size in SIZES {
         let picture = upright(&happy(), size);
-        let bus = Bus::new(picture.height());
+        let bus = Bus::new(picture.rows());
         let config = Display { flip: true, contrast: 7, ..config(size) };
         open(&bus, &config).show(Some(&picture), Instant::now()).expect("shown");
         let mut expected = pixels(&picture);
         expected.reverse();
         expected.iter_mut().for_each(|row| row.reverse());
-        assert_eq!(bus.seen(), expected);
+        assert_eq!(viewed(&bus, size), expected);
         assert_eq!(bus.0.borrow().panel.contrast, 7);
     }
 }

@@ -165,15 +165,20 @@ const COMMAND_FORMATS: [(&str, CommandFormat); 8] = [
     ("grey", CommandFormat::Raw(RawFormat::Grey)),
 ];
 
-fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigError> {
-    let source = places.value("camera.source", raw.source, Source::Auto, |text| source(&text))?;
-    let rotate = places.value("camera.rotate", raw.rotate, Rotation::None, |degrees| match degrees {
+/// From degrees.
+pub fn rotation(degrees: i64) -> Result<Rotation, String> {
+    match degrees {
         0 => Ok(Rotation::None),
         90 => Ok(Rotation::Quarter),
         180 => Ok(Rotation::Half),
         270 => Ok(Rotation::ThreeQuarters),
         _ => Err(format!("{degrees} is none of 0, 90, 180, 270")),
-    })?;
+    }
+}
+
+fn camera(raw: raw::RawCamera, places: &Places<'_>) -> Result<Camera, ConfigError> {
+    let source = places.value("camera.source", raw.source, Source::Auto, |text| source(&text))?;
+    let rotate = places.value("camera.rotate", raw.rotate, Rotation::None, rotation)?;
     Ok(Camera {
         source,
         enabled: raw.enabled.is_none_or(Spanned::into_inner),

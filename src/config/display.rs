@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::check::Places;
+use super::check::{Places, rotation};
 use super::raw::{self, OVERRIDDEN};
-use super::{ConfigError, Display, DisplayDriver, DisplaySize, Night, Spi};
+use super::{ConfigError, Display, DisplayDriver, DisplaySize, Night, Rotation, Spi};
 
 pub fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, ConfigError> {
     let drivers = [
@@ -37,6 +37,17 @@ pub fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, Con
             return Err(places.error(bus_span, "display.bus", message));
         }
     };
+    let size = places.choice("display.size", raw.size, DisplaySize::W128H64, &sizes)?;
+    let rotate_span = raw.rotate.as_ref().map_or(OVERRIDDEN, Spanned::span);
+    let rotate = places.value("display.rotate", raw.rotate, Rotation::None, rotation)?;
+    let size = match (rotate, size) {
+        (Rotation::None | Rotation::Half, size) => size,
+        (_, DisplaySize::W128H32) => {
+            let message = "a panel of 128x32 is too narrow to stand on end (use 0 or 180)";
+            return Err(places.error(rotate_span, "display.rotate", message));
+        }
+        (_, _) => DisplaySize::W64H128,
+    };
     let night_contrast = places.integer("display.night_contrast", raw.night_contrast, 1, 0..=255)?;
     let night = places.value("display.night", raw.night, None, |text| night(&text, night_contrast))?;
     let positive = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
@@ -45,8 +56,8 @@ pub fn display(raw: raw::RawDisplay, places: &Places<'_>) -> Result<Display, Con
         bus,
         spi,
         address: places.integer("display.address", raw.address, 0x3c, 0x08..=0x77)?,
-        size: places.choice("display.size", raw.size, DisplaySize::W128H64, &sizes)?,
-        flip: raw.flip.is_some_and(Spanned::into_inner),
+        size,
+        flip: matches!(rotate, Rotation::Half | Rotation::ThreeQuarters),
         contrast: places.integer("display.contrast", raw.contrast, 127, 0..=255)?,
         night,
         preview_png: places.path(raw.preview_png),

@@ -215,6 +215,8 @@ pub enum DisplayDriver {
 pub enum DisplaySize {
     W128H64,
     W128H32,
+    /// A panel of 128x64 that stands on end.
+    W64H128,
 }
 
 /// The GPIO lines of a panel on SPI.
@@ -257,7 +259,7 @@ pub struct Display {
     /// 7-bit I2C address.
     pub address: u8,
     pub size: DisplaySize,
-    /// Upside down.
+    /// Upside down; of a panel on end, standing on its right edge instead of its left.
     pub flip: bool,
     /// 0 to 255.
     pub contrast: u8,
@@ -405,6 +407,10 @@ mod tests {
                 "test.toml:2: classifier.min_confidence: 1.5 is out of range (0 to 1)",
             ),
             ("[camera]\nrotate = 45\n", "test.toml:2: camera.rotate: 45 is none of 0, 90, 180, 270"),
+            (
+                "[display]\nsize = \"128x32\"\nrotate = 90\n",
+                "test.toml:3: display.rotate: a panel of 128x32 is too narrow to stand on end (use 0 or 180)",
+            ),
             (
                 "[camera]\nsource = \"command:a 'b\"\n",
                 "test.toml:2: camera.source: unable to split \"a 'b\": missing closing quote",

@@ -60,7 +60,7 @@ section!(RawDisplay {
     dc_line: i64,
     reset_line: i64,
     size: String,
-    flip: bool,
+    rotate: i64,
     contrast: i64,
     night: String,
     night_contrast: i64,

@@ -84,7 +84,7 @@ pub fn stats(
         events_dropped: mqtt.events_dropped,
         rules: rules.counts(),
         memory_bytes: stats::resident_memory(),
-        delegate: pipeline.delegate().to_owned(),
+        delegate: pipeline.delegate(),
     }
 }
 

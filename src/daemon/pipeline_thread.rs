@@ -38,7 +38,8 @@ pub struct Shared {
     drained: AtomicBool,
     frames_dropped: AtomicU64,
     meter: Mutex<Meter>,
-    delegate: String,
+    /// What the emotion net runs on.
+    delegate: Mutex<String>,
     /// Settings to take over before the next frame.
     settings: Mutex<Option<(Smoothing, f32)>>,
     min_confidence: Mutex<f32>,
@@ -55,7 +56,7 @@ impl Shared {
             drained: AtomicBool::new(false),
             frames_dropped: AtomicU64::new(0),
             meter: Mutex::new(Meter::new(Instant::now())),
-            delegate: delegate.to_owned(),
+            delegate: Mutex::new(delegate.to_owned()),
             settings: Mutex::new(None),
             min_confidence: Mutex::new(min_confidence),
             people: Mutex::new(None),
@@ -88,8 +89,15 @@ impl Shared {
         self.drained.load(Ordering::Relaxed)
     }
 
-    pub fn delegate(&self) -> &str {
-        &self.delegate
+    pub fn delegate(&self) -> String {
+        lock(&self.delegate).clone()
+    }
+
+    fn runs_on(&self, delegate: &str) {
+        let mut known = lock(&self.delegate);
+        if *known != delegate {
+            delegate.clone_into(&mut known);
+        }
     }
 
     /// Frames a second and latencies since the last call.
@@ -176,7 +184,9 @@ impl PipelineThread {
     }
 
     fn step(&mut self, frame: &Frame) -> Option<Observation> {
-        match self.pipeline.step(frame, frame.captured) {
+        let found = self.pipeline.step(frame, frame.captured);
+        self.shared.runs_on(self.pipeline.classifier().delegate());
+        match found {
             Ok(observation) => {
                 // A replay that is faster than time has captured its frames in the future.
                 let latency = Instant::now().saturating_duration_since(frame.captured);

@@ -105,7 +105,7 @@ fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
         },
         broker: broker.and_then(|status| status.last_error).unwrap_or_default(),
         display: panel.or_else(|| asked.display.last_error()).unwrap_or_default(),
-        pipeline: asked.pipeline.delegate().to_owned(),
+        pipeline: asked.pipeline.delegate(),
     };
     (parts, details)
 }

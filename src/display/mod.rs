@@ -90,7 +90,7 @@ pub struct View {
 }
 
 impl View {
-    /// As PNG, as the panel would show it: 512 × 256 or 512 × 128 pixels.
+    /// As PNG, as the panel would show it: four pixels for each of its.
     pub fn png(&self, size: DisplaySize) -> Vec<u8> {
         preview::png(&screen::picture(self, size, Point::zero()))
     }

@@ -128,7 +128,7 @@ impl<W: Wire> Panel<W> {
     /// From any state to the whole picture. It is switched on last, so that no noise is seen, and
     /// never off, so that a panel that was well does not flicker.
     fn set_up(&mut self, picture: &Picture) -> Result<(), W::Error> {
-        let rows = picture.height() as u8;
+        let rows = picture.rows() as u8;
         let rotated = !self.flip;
         // A transfer that broke off may have left a command waiting for two arguments.
         self.send(Command::Noop)?;

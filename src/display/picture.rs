@@ -9,39 +9,57 @@ use embedded_graphics::pixelcolor::BinaryColor;
 
 use crate::config::DisplaySize;
 
-/// Columns of every supported panel.
+/// Columns of every supported panel's memory.
 pub const WIDTH: usize = 128;
 
 /// Rows in a page, the unit that the panel is written in.
 pub const PAGE_ROWS: usize = 8;
 
 /// A picture, laid out as the panel's memory is: pages of eight rows; one byte holds eight pixels of
-/// a column, the uppermost in bit 0 (SSD1306 datasheet 8.7, GDDRAM).
+/// a column, the uppermost in bit 0 (SSD1306 datasheet 8.7, GDDRAM). On a panel that stands on end it lies
+/// there turned clockwise by 90 degrees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     pages: Vec<[u8; WIDTH]>,
+    on_end: bool,
 }
 
 impl Picture {
     /// All dark.
     pub fn new(size: DisplaySize) -> Self {
         let rows: usize = match size {
-            DisplaySize::W128H64 => 64,
+            DisplaySize::W128H64 | DisplaySize::W64H128 => 64,
             DisplaySize::W128H32 => 32,
         };
-        Self { pages: vec![[0; WIDTH]; rows / PAGE_ROWS] }
+        Self { pages: vec![[0; WIDTH]; rows / PAGE_ROWS], on_end: size == DisplaySize::W64H128 }
+    }
+
+    pub fn width(&self) -> usize {
+        if self.on_end { self.rows() } else { WIDTH }
     }
 
     pub fn height(&self) -> usize {
-        self.pages.len() * PAGE_ROWS
+        if self.on_end { WIDTH } else { self.rows() }
     }
 
-    /// Whether the pixel is lit; (0, 0) is the upper left one.
+    /// Whether the pixel is lit; (0, 0) is the upper left one as the viewer sees it.
     ///
     /// # Panics
     /// Outside the picture.
     pub fn lit(&self, x: usize, y: usize) -> bool {
-        self.pages[y / PAGE_ROWS][x] & (1 << (y % PAGE_ROWS)) != 0
+        let (column, row) = self.place(x, y).expect("a pixel of the picture");
+        self.pages[row / PAGE_ROWS][column] & (1 << (row % PAGE_ROWS)) != 0
+    }
+
+    /// Rows of the memory.
+    pub fn rows(&self) -> usize {
+        self.pages.len() * PAGE_ROWS
+    }
+
+    /// Column and row of a pixel in the memory; `None` outside the picture.
+    fn place(&self, x: usize, y: usize) -> Option<(usize, usize)> {
+        let inside = x < self.width() && y < self.height();
+        inside.then(|| if self.on_end { (WIDTH - 1 - y, x) } else { (x, y) })
     }
 
     pub fn pages(&self) -> &[[u8; WIDTH]] {
@@ -51,7 +69,7 @@ impl Picture {
 
 impl OriginDimensions for Picture {
     fn size(&self) -> Size {
-        Size::new(WIDTH as u32, self.height() as u32)
+        Size::new(self.width() as u32, self.height() as u32)
     }
 }
 
@@ -65,10 +83,8 @@ impl DrawTarget for Picture {
     {
         for Pixel(point, color) in pixels {
             let (Ok(x), Ok(y)) = (usize::try_from(point.x), usize::try_from(point.y)) else { continue };
-            let Some(byte) = self.pages.get_mut(y / PAGE_ROWS).and_then(|page| page.get_mut(x)) else {
-                continue;
-            };
-            let bit = 1 << (y % PAGE_ROWS);
+            let Some((column, row)) = self.place(x, y) else { continue };
+            let (byte, bit) = (&mut self.pages[row / PAGE_ROWS][column], 1 << (row % PAGE_ROWS));
             if color.is_on() { *byte |= bit } else { *byte &= !bit }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
-use super::picture::{Picture, WIDTH};
+use super::picture::Picture;
 use crate::whole::Part;
 
 /// Side of a pixel in the PNG, the dark gap to the next included.
@@ -21,7 +21,7 @@ const DARK_GAP: Rgb = [5, 7, 12];
 
 /// The picture as PNG, magnified and in a panel's colours.
 pub fn png(picture: &Picture) -> Vec<u8> {
-    let (width, height) = (WIDTH * MAGNIFICATION, picture.height() * MAGNIFICATION);
+    let (width, height) = (picture.width() * MAGNIFICATION, picture.height() * MAGNIFICATION);
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         for x in 0..width {
@@ -59,9 +59,9 @@ pub fn save(picture: &Picture, path: &Path) -> io::Result<()> {
 
 /// The picture in half blocks: each line of text shows two rows.
 pub fn text(picture: &Picture) -> String {
-    let mut text = String::with_capacity(WIDTH * picture.height() * 2);
+    let mut text = String::with_capacity(picture.width() * picture.height() * 2);
     for y in (0..picture.height()).step_by(2) {
-        text.extend((0..WIDTH).map(|x| match (picture.lit(x, y), picture.lit(x, y + 1)) {
+        text.extend((0..picture.width()).map(|x| match (picture.lit(x, y), picture.lit(x, y + 1)) {
             (false, false) => ' ',
             (true, false) => '▀',
             (false, true) => '▄',

@@ -6,7 +6,9 @@
 use embedded_graphics::draw_target::{DrawTarget, DrawTargetExt};
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::mono_font::MonoFont;
-use embedded_graphics::mono_font::ascii::{FONT_5X8, FONT_6X10, FONT_9X15_BOLD, FONT_9X18_BOLD};
+use embedded_graphics::mono_font::ascii::{
+    FONT_5X8, FONT_6X10, FONT_7X13_BOLD, FONT_9X15_BOLD, FONT_9X18_BOLD,
+};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
@@ -22,14 +24,19 @@ use crate::emotion::State;
 struct Layout {
     /// Upper left corner and side of the face or another figure.
     figure: (Point, u32),
+    /// Words stand centred about this column, wherever their corners would be.
+    middle: Option<i32>,
     /// Upper left corner of what is said large.
     name: Point,
+    name_font: &'static MonoFont<'static>,
     /// Where the name's second word goes; `None`: beside the first.
     second_word: Option<Point>,
     bar: Rectangle,
     /// Upper right corner of the percentage.
     percent: Point,
     percent_font: &'static MonoFont<'static>,
+    /// Of a person's name and of hints.
+    small_font: &'static MonoFont<'static>,
     /// Upper left corner of a person's name.
     person: Point,
     /// Where percentage (its upper right corner) and bar go below a person's name; `None`: they make room.
@@ -44,11 +51,14 @@ const fn layout(size: DisplaySize) -> Layout {
     match size {
         DisplaySize::W128H64 => Layout {
             figure: (Point::new(1, 7), 52),
+            middle: None,
             name: Point::new(56, 14),
+            name_font: &FONT_9X18_BOLD,
             second_word: Some(Point::new(56, 31)),
             bar: Rectangle::new(Point::new(56, 53), Size::new(71, 9)),
             percent: Point::new(127, 37),
             percent_font: &FONT_9X15_BOLD,
+            small_font: &FONT_6X10,
             person: Point::new(56, 37),
             small: Some((Point::new(127, 52), Rectangle::new(Point::new(56, 53), Size::new(43, 9)))),
             hint: Point::new(56, 52),
@@ -56,16 +66,45 @@ const fn layout(size: DisplaySize) -> Layout {
         },
         DisplaySize::W128H32 => Layout {
             figure: (Point::new(1, 1), 30),
+            middle: None,
             name: Point::new(35, 0),
+            name_font: &FONT_9X18_BOLD,
             second_word: None,
             bar: Rectangle::new(Point::new(35, 22), Size::new(49, 8)),
             percent: Point::new(114, 21),
             percent_font: &FONT_6X10,
+            small_font: &FONT_6X10,
             person: Point::new(35, 21),
             small: None,
             hint: Point::new(35, 21),
             marks: (Point::new(127, 2), Point::new(0, 10)),
         },
+        DisplaySize::W64H128 => Layout {
+            figure: (Point::new(6, 17), 52),
+            middle: Some(32),
+            name: Point::new(1, 76),
+            name_font: &FONT_7X13_BOLD,
+            second_word: Some(Point::new(1, 90)),
+            bar: Rectangle::new(Point::new(1, 115), Size::new(62, 9)),
+            percent: Point::new(63, 96),
+            percent_font: &FONT_9X15_BOLD,
+            small_font: &FONT_5X8,
+            person: Point::new(1, 91),
+            small: Some((Point::new(63, 103), Rectangle::new(Point::new(1, 115), Size::new(62, 9)))),
+            hint: Point::new(1, 110),
+            marks: (Point::new(63, 2), Point::new(-13, 0)),
+        },
+    }
+}
+
+impl Layout {
+    /// Draws a word with its upper left corner at `corner`, or centred below it.
+    fn put<D>(&self, target: &mut D, word: &Word<'_>, corner: Point) -> Result<(), D::Error>
+    where
+        D: DrawTarget<Color = BinaryColor>,
+    {
+        let x = self.middle.map_or(corner.x, |middle| middle - word.width() / 2);
+        word.draw(target, Point::new(x, corner.y))
     }
 }
 
@@ -106,7 +145,7 @@ where
         (CameraMark::Starting, _) => ("Starting", "one moment"),
     };
     name(target, &layout, text)?;
-    Word::new(hint, &FONT_6X10).draw(target, layout.hint)?;
+    layout.put(target, &Word::new(hint, layout.small_font), layout.hint)?;
     marks(target, &layout, view)
 }
 
@@ -121,7 +160,7 @@ fn name<D>(target: &mut D, layout: &Layout, text: &str) -> Result<(), D::Error>
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    let mut put = |text, place| Word::new(text, &FONT_9X18_BOLD).draw(target, place);
+    let mut put = |text, place| layout.put(target, &Word::new(text, layout.name_font), place);
     match (layout.second_word, text.split_once(' ')) {
         (Some(second), Some((one, two))) => {
             put(one, layout.name)?;
@@ -136,7 +175,7 @@ fn confidence<D>(target: &mut D, layout: &Layout, confidence: f32) -> Result<(),
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    percent(target, confidence, layout.percent, layout.percent_font)?;
+    percent(target, layout, confidence, layout.percent, layout.percent_font)?;
     bar(target, confidence, layout.bar)
 }
 
@@ -145,15 +184,16 @@ fn known<D>(target: &mut D, layout: &Layout, person: &str, confidence: f32) -> R
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    Word::new(person, &FONT_6X10).draw(target, layout.person)?;
+    layout.put(target, &Word::new(person, layout.small_font), layout.person)?;
     let Some((corner, place)) = layout.small else { return Ok(()) };
-    percent(target, confidence, corner, &FONT_6X10)?;
+    percent(target, layout, confidence, corner, &FONT_6X10)?;
     bar(target, confidence, place)
 }
 
-/// With its upper right corner at `corner`.
+/// With its upper right corner at `corner`, or centred.
 fn percent<D>(
     target: &mut D,
+    layout: &Layout,
     confidence: f32,
     corner: Point,
     font: &'static MonoFont<'static>,
@@ -163,7 +203,7 @@ where
 {
     let text = format!("{:.0}%", confidence.clamp(0.0, 1.0) * 100.0);
     let percent = Word::new(&text, font);
-    percent.draw(target, corner - Point::new(percent.width(), 0))
+    layout.put(target, &percent, corner - Point::new(percent.width(), 0))
 }
 
 fn bar<D>(target: &mut D, confidence: f32, place: Rectangle) -> Result<(), D::Error>

@@ -1,6 +1,7 @@
 //! Running a TFLite model. The only users of the runtime library are below this module.
 
 pub mod classic;
+pub mod fallback;
 pub mod flatbuffer;
 pub mod litert;
 

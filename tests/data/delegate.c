@@ -1,6 +1,7 @@
 // An external TFLite delegate for the tests. It takes the int8 average pools of a graph and computes them, or
 // fails, as its options say:
-//   mode  compute (default), refuse (its Prepare fails), idle (takes nothing); any other: it is not created
+//   mode  compute (default), refuse (its Prepare fails), idle (takes nothing), unplugged (fails from its tenth pool
+//         on); any other: it is not created
 //   log   a file to which it appends a line for each pool that it computes
 #include <stdint.h>
 #include <stdio.h>
@@ -20,12 +21,13 @@ struct Plugin {
     TfLiteDelegate delegate;
     char mode[16];
     char log[4096];
+    int computed;
 };
 
 struct Pool {
     struct PoolParams params;
     int input, output;
-    const char* log;
+    struct Plugin* plugin;
 };
 
 static void* init(TfLiteContext* context, const char* buffer, size_t length) {
@@ -38,7 +40,7 @@ static void* init(TfLiteContext* context, const char* buffer, size_t length) {
     pool->params = *(const struct PoolParams*)node->builtin_data;
     pool->input = node->inputs->data[0];
     pool->output = node->outputs->data[0];
-    pool->log = ((struct Plugin*)part->delegate->data_)->log;
+    pool->plugin = part->delegate->data_;
     return pool;
 }
 
@@ -63,6 +65,8 @@ static int padding(int kind, int in, int out, int stride, int filter) {
 static TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
     const struct Pool* pool = node->user_data;
     const struct PoolParams* p = &pool->params;
+    struct Plugin* plugin = pool->plugin;
+    if (++plugin->computed >= 10 && !strcmp(plugin->mode, "unplugged")) return kTfLiteDelegateError;
     const TfLiteTensor* in = &context->tensors[pool->input];
     TfLiteTensor* out = &context->tensors[pool->output];
     int in_h = in->dims->data[1], in_w = in->dims->data[2], channels = in->dims->data[3];
@@ -83,8 +87,8 @@ static TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
                 out->data.int8[(y * out_w + x) * channels + c] =
                     (int8_t)((sum > 0 ? sum + count / 2 : sum - count / 2) / count);
             }
-    if (pool->log[0]) {
-        FILE* log = fopen(pool->log, "a");
+    if (plugin->log[0]) {
+        FILE* log = fopen(plugin->log, "a");
         if (!log) return kTfLiteError;
         fprintf(log, "pool %dx%dx%d\n", out_h, out_w, channels);
         fclose(log);
@@ -130,8 +134,8 @@ TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys, const cha
         if (!strcmp(keys[i], "mode")) snprintf(plugin->mode, sizeof plugin->mode, "%s", values[i]);
         if (!strcmp(keys[i], "log")) snprintf(plugin->log, sizeof plugin->log, "%s", values[i]);
     }
-    const char* modes[] = {"compute", "refuse", "idle"};
-    for (int i = 0; i < 3; i++)
+    const char* modes[] = {"compute", "refuse", "idle", "unplugged"};
+    for (int i = 0; i < 4; i++)
         if (!strcmp(plugin->mode, modes[i])) {
             plugin->delegate.data_ = plugin;
             plugin->delegate.Prepare = prepare;
