@@ -13,6 +13,7 @@ from . import dataset, metrics, nets, recipe, runs, transfer
 from .augment import augment, mixup
 from .errors import TrainingError
 from .evaluate import keras_logits
+from .fused import fuse
 from .labels import balance_weights
 from .rows import SIDE
 
@@ -53,7 +54,7 @@ class Trainer:
             )
         keras.utils.set_random_seed(how.seed)
         with self.strategy.scope():
-            self.model = self._build(how.precision)
+            self.model = fuse(self._build(how.precision))
             self.average = self._build("float32")
             self.average.set_weights(self.model.get_weights())
         self.pixels = tf.constant(pixels[..., None])
