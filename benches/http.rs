@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use emotiond::config::Config;
 use emotiond::engine::Engine;
-use emotiond::{models, photo};
+use emotiond::{models, photo, stats};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 
@@ -102,7 +102,7 @@ fn ask(url: &str, bytes: &[u8], clients: usize) -> (Vec<Duration>, Duration) {
 }
 
 fn percentile(sorted: &[Duration], share: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3
+    stats::percentile(sorted, share).as_secs_f64() * 1e3
 }
 
 fn main() {
