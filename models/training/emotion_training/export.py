@@ -143,26 +143,29 @@ def tflite_logits(content, pixels):
         return check(path).logits(pixels)
 
 
-def shift_prior(model, prior, share):
-    """Take `share` of the logarithm of the classes' prior off the net's logits, in place.
+def prior_change(prior, share):
+    """Return what takes `share` of the logarithm of the classes' prior off their logits (c,).
 
     Logit adjustment (Menon et al. 2021, arXiv:2007.07314): with share 1 the net answers as if
     all classes were equally frequent, with 0 as it was trained. `prior` (c,) holds the shares
     of the classes in the training targets; one without any keeps its logit.
     """
+    prior = np.asarray(prior, np.float64)
+    known = prior > 0
+    return np.where(known, -share * np.log(np.where(known, prior, 1.0)), 0.0)
+
+
+def shift_logits(model, change):
+    """Add `change` (c,) less its mean to the net's logits, in place."""
     last = model.outputs[0]._keras_history.operation
     bias = getattr(last, "bias", None)
     if bias is None or getattr(last, "activation", None) is not keras.activations.linear:
         raise TrainingError(
-            f"unable to shift the prior: the last layer of {model.name} has no bias of its own"
-            " (set prior_shift = 0)"
+            f"unable to shift logits: the last layer of {model.name} has no bias of its own"
+            " (set neither prior_shift nor class_shift)"
         )
-    prior = np.asarray(prior, np.float64)
-    known = prior > 0
-    change = np.where(known, -share * np.log(np.where(known, prior, 1.0)), 0.0)
     # Softmax does not see the mean, and the int8 range is not spent on it.
-    change -= change.mean()
-    bias.assign(bias + change.astype(np.float32))
+    bias.assign(bias + (change - change.mean()).astype(np.float32))
 
 
 def _tensor(details):
@@ -207,8 +210,10 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
     plan = recipe.replaced(plan, export=changes)
     net = load_keras(model or Path(run) / runs.MODEL)
     _, targets = dataset.split(data, plan.train.train_split).soft(plan.targets)
-    if plan.export.prior_shift:
-        shift_prior(net, targets.mean(axis=0), plan.export.prior_shift)
+    change = prior_change(targets.mean(axis=0), plan.export.prior_shift)
+    change += [plan.export.class_shift.get(label, 0.0) for label in plan.labels]
+    if change.any():
+        shift_logits(net, change)
     quantiser = Quantiser(net, plan, data, say=say)
     best = quantiser.run()
     out = Path(out)
@@ -227,6 +232,7 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
             "split": plan.train.watch_split,
             "faces": len(quantiser.truth),
             "prior_shift": plan.export.prior_shift,
+            "class_shift": plan.export.class_shift,
             "float": {key: quantiser.float[key] for key in ("accuracy", "macro_f1")},
             "tries": [one.row() for one in quantiser.tries],
             "kept": str(best),
@@ -257,6 +263,7 @@ def _describe(path, plan, data, quantiser):
     quantisation = {
         "calibration": str(best),
         "prior_shift": plan.export.prior_shift,
+        "class_shift": plan.export.class_shift,
         "temperature_split": plan.export.temperature_split,
     }
     return sidecar(plan, path, labels, temperature, figures, quantisation)

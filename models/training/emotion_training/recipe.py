@@ -111,6 +111,7 @@ class Export:
     finetune_steps: int = _between(300, 1, 1_000_000)  # batches of 64 faces
     finetune_rate: float = _between(1e-4, 0.0, 1.0)  # learning rate at first
     prior_shift: float = _between(0.0, 0.0, 1.0)  # share of the log prior taken off the logits
+    class_shift: dict = field(default_factory=dict)  # added to the logits of the classes named
     temperature_split: str = "PublicTest"
     training_data: str = ""  # said in the sidecar
 
@@ -182,6 +183,12 @@ def load(path):
     if table:
         raise TrainingError(f"unable to use recipe {path}: unknown key {sorted(table)[0]}")
     _check_labels(values["targets"], path)
+    for label, shift in values["export"].class_shift.items():
+        if label not in values["targets"].names or type(shift) not in (int, float):
+            raise TrainingError(
+                f"unable to use recipe {path}: [export] class_shift: {label} = {shift!r} is no class"
+                " of the net with a number"
+            )
     return Recipe(**values)
 
 
