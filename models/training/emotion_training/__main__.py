@@ -36,14 +36,15 @@ def _prepare(options):
         )
     if not sources:
         raise TrainingError("unable to prepare: name data with --fer2013 or --pictures")
-    _say(_counts_table(dataset.prepare(sources, options.out, options.near)))
+    counts = dataset.prepare(sources, options.out, options.near, options.keep_leaked)
+    _say(_counts_table(counts))
 
 
 def _counts_table(counts):
     """Return what `prepare` counted as text."""
     lines = [
-        f"left out of training, for being in another split: {counts['leaked']} faces,"
-        f" and {counts['near']} nearly the same",
+        f"{'kept in' if counts['keep_leaked'] else 'left out of'} training, though in another split:"
+        f" {counts['leaked']} faces, and {counts['near']} nearly the same",
         f"repeats within training, joined: {counts['repeats']}",
         f"photos without a face: {counts['left_out']}",
     ]
@@ -152,6 +153,11 @@ def _add_prepare(command):
         "--near", type=float, default=0.97,
         help="likeness from which a training face repeats another split's;"
         " above 1: only what is the same byte for byte; default: %(default)s",
+    )  # fmt: skip
+    made.add_argument(
+        "--keep-leaked", action="store_true",
+        help="keep training faces that are also in another split, as papers on FER2013 do;"
+        " figures on that split lean to the good side",
     )  # fmt: skip
     made.add_argument("--emotiond", help="program that cuts photos; default: EMOTIOND_BIN, …")
     made.add_argument("--crop-model", help=".tflite whose sidecar says how to cut photos")

@@ -41,17 +41,19 @@ class Split(Rows):
         return self.pixels[keep], wanted[keep]
 
 
-def prepare(sources, out, near=NEAR):
+def prepare(sources, out, near=NEAR, keep_leaked=False):
     """Join `sources` into the folder `out`; returns a dict of counts, also kept in it.
 
     Each source is a callable that takes a temporary folder and returns (Rows, list of texts:
-    pictures that were left out, and why). Nothing of `out` changes before all is read.
+    pictures that were left out, and why). Nothing of `out` changes before all is read. For
+    `near` and `keep_leaked` see rows.without_repeats.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _beside(out) as work:
         read = [source(work) for source in sources]
-        rows, counts = without_repeats(join([part for part, _ in read]), near)
+        joined = join([part for part, _ in read])
+        rows, counts = without_repeats(joined, near, keep_leaked)
         left_out = [text for _, texts in read for text in texts]
         counts = {**counts, "left_out": len(left_out), "splits": _split_counts(rows)}
         np.savez_compressed(work / FILE, **vars(rows))

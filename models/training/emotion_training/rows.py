@@ -44,12 +44,13 @@ def join(parts):
     )
 
 
-def without_repeats(rows, near):
+def without_repeats(rows, near, keep_leaked=False):
     """Return (rows, counts) with no training face that is also in another split.
 
     Faces repeat byte for byte ("leaked"), or nearly ("near"): another compression, frame or
     watermark of the same photo, told by `likeness` of at least `near`. Exact repeats inside
-    Training become one face with the votes and labels of all, single votes removed first.
+    Training become one face with the votes and labels of all, single votes removed first. With
+    `keep_leaked`, what is also in another split is counted and kept.
     """
     key = np.array([hashlib.sha256(face.tobytes()).hexdigest() for face in rows.pixels])
     training = rows.split == TRAINING
@@ -57,7 +58,7 @@ def without_repeats(rows, near):
     close = np.zeros(len(rows), bool)
     candidates = np.flatnonzero(training & ~leaked)
     close[candidates] = likeness(rows.pixels[candidates], rows.pixels[~training]) >= near
-    kept = np.flatnonzero(training & ~leaked & ~close)
+    kept = np.flatnonzero(training if keep_leaked else training & ~leaked & ~close)
     _, first, group = np.unique(key[kept], return_index=True, return_inverse=True)
     votes, labels = rows.votes.copy(), rows.labels.copy()
     votes[kept[first]] = _summed(remove_outliers(rows.votes[kept]), group, len(first))
@@ -65,6 +66,7 @@ def without_repeats(rows, near):
     keep = ~training
     keep[kept[first]] = True
     counts = {
+        "keep_leaked": keep_leaked,
         "leaked": int(leaked.sum()),
         "near": int(close.sum()),
         "repeats": int(len(kept) - len(first)),

@@ -145,3 +145,6 @@ def test_prepare_joins_repeats_and_drops_leaks(tmp_path):
     assert splits["Training"].labels.tolist() == [[0, 2, 0, 0, 0, 0, 0, 0]]
     assert splits["PublicTest"].judged()[1].tolist() == [3]
     assert splits["PublicTest"].origin.tolist() == ["f.csv, row 5"]
+    source = dataset.from_fer2013(faces, tmp_path / "v.csv")
+    counts = dataset.prepare([source], tmp_path / "kept", keep_leaked=True)
+    assert (counts["leaked"], counts["near"], counts["splits"]["Training"]["rows"]) == (1, 1, 3)
