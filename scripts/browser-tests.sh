@@ -9,20 +9,16 @@ cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
 program=${1:-${CARGO_TARGET_DIR:-$root/target}/debug/emotiond}
 [ -x "$program" ] || { echo "$program is missing: run cargo build" >&2; exit 1; }
 
-# A changed lock file makes another folder.
-hash=$(cat "$root/tests/browser/package-lock.json" "$root/tests/browser/requirements.txt" | sha256sum | cut -c1-12)
-tools=$cache/browser-$hash
-if ! [ -f "$tools/ready" ]; then
-    rm -rf "$tools"
-    mkdir -p "$tools"
-    cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$tools"
-    (cd "$tools" && npm ci --silent --no-audit --no-fund --ignore-scripts)
-    python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/browser/requirements.txt"
-    touch "$tools/ready"
+modules=$("$root/scripts/npm-modules.sh" "$root/tests/browser")
+# Changed requirements make another environment.
+venv=$cache/schemathesis-$(sha256sum "$root/tests/browser/requirements.txt" | cut -c1-12)
+if ! [ -f "$venv/ready" ]; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/tests/browser/requirements.txt"
+    touch "$venv/ready"
 fi
 
-EMOTIOND=$program BROWSER_MODULES=$tools node --test --test-timeout=300000 "$root/tests/browser/page.test.mjs"
+EMOTIOND=$program BROWSER_MODULES=$modules node --test --test-timeout=300000 "$root/tests/browser/page.test.mjs"
 
 work=$(mktemp -d)
 daemon=
@@ -39,6 +35,6 @@ while [ -z "$origin" ]; do
 done
 # Two answers have no end: tests/web.rs reads them.
 cd "$work"
-"$tools/venv/bin/st" --config-file "$root/tests/browser/schemathesis.toml" run "$origin/openapi.json" \
+"$venv/bin/st" --config-file "$root/tests/browser/schemathesis.toml" run "$origin/openapi.json" \
     --exclude-path /api/v1/events --exclude-path /api/v1/stream.mjpg --no-color
 kill -0 "$daemon" || { cat "$work/log" >&2; daemon=; exit 1; }

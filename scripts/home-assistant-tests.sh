@@ -61,5 +61,5 @@ if ! [ -f "$home/ready" ]; then
         --target "$home/site" --no-compile --requirement "$tests/requirements.txt"
     touch "$home/ready"
 fi
-EMOTIOND=$emotiond PYTHONPATH=$home/site PYTHONDONTWRITEBYTECODE= \
+EMOTIOND=$emotiond PYTHONPATH=$home/site PYTHONDONTWRITEBYTECODE='' \
     exec "$home/python" -m pytest -q -x -p no:cacheprovider --rootdir "$tests" "$tests"

@@ -19,15 +19,6 @@ venv=$("$root/scripts/training-venv.sh")
 "$venv/bin/python" "$folder/convert.py" "$package" "$folder"
 
 [ "${TEST:-}" = 1 ] || exit 0
-# A changed lock file makes another folder.
-hash=$(sha256sum "$folder/tests/package-lock.json" | cut -c1-12)
-modules=$cache/people-$hash
-if ! [ -f "$modules/ready" ]; then
-    rm -rf "$modules"
-    mkdir -p "$modules"
-    cp "$folder/tests/package.json" "$folder/tests/package-lock.json" "$modules"
-    (cd "$modules" && npm ci --silent --no-audit --no-fund --ignore-scripts)
-    touch "$modules/ready"
-fi
+modules=$("$root/scripts/npm-modules.sh" "$folder/tests")
 cd "$folder"
 PYTHONPATH=. PEOPLE_PACKAGE=$package PEOPLE_MODULES=$modules "$venv/bin/python" -m pytest -q -rP -p no:cacheprovider tests
