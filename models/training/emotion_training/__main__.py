@@ -109,6 +109,12 @@ def _export(options):
     _say(json.dumps(described, indent=2))
 
 
+def _shift(options):
+    from .shift import shift
+
+    shift(options.model, options.recipe, options.data, options.out, say=_say)
+
+
 def _report(options):
     from .report import report
 
@@ -227,6 +233,11 @@ def parser():
     made.add_argument("--recipe", help="recipe to use instead of the run's")
     made.add_argument("--prior-shift", type=float, help="instead of the recipe's: 0 to 1")
     made.add_argument("--remedy", metavar="WHEN", help="instead of the recipe's: auto, all or off")
+    command(
+        _shift, "add the recipe's class_shift to the logits of an exported .tflite",
+        model="exported .tflite, its sidecar beside it", recipe="TOML recipe", data=data,
+        out="path without ending",
+    )  # fmt: skip
     command(
         _report, "write the model card, and a page and slides into the run folder",
         run=run, data=data, model="exported .tflite", card="Markdown file to write",

@@ -15,6 +15,7 @@ from pptx import Presentation
 
 from emotion_training import plots, runs
 from emotion_training.__main__ import main
+from emotion_training.evaluate import TfliteModel
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -91,6 +92,27 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
     _check_page(unbroken, found)
     _check_slides(unbroken, found)
+
+
+def test_an_exported_file_is_shifted(made_up, unbroken, tmp_path, capsys):
+    data, recipe = made_up
+    common = ["--data", str(data), "--out"]
+    assert main(["export", "--run", str(unbroken), *common, str(tmp_path / "tiny")]) == 0
+    shifted = tmp_path / "shifted.toml"
+    text = recipe.read_text(encoding="utf-8").replace("0.0.1", "0.0.2")
+    shifted.write_text(text + "class_shift = { fear = 0.3 }\n", encoding="utf-8")
+    model = tmp_path / "tiny.tflite"
+    command = ["shift", "--model", str(model), "--recipe", str(shifted)]
+    assert main([*command, *common, str(tmp_path / "other")]) == 0
+    sidecar = json.loads((tmp_path / "other.json").read_text(encoding="utf-8"))
+    assert (sidecar["version"], sidecar["quantisation"]["class_shift"]) == ("0.0.2", {"fear": 0.3})
+    faces = np.random.default_rng(2).integers(0, 256, (9, 48, 48), np.uint8)
+    before, after = (TfliteModel(path).logits(faces) for path in (model, tmp_path / "other.tflite"))
+    step = sidecar["output"]["scale"]
+    wanted = np.zeros(8)
+    wanted[sidecar["labels"].index("fear")] = round(0.3 / step) * step
+    np.testing.assert_allclose(after - before, np.tile(wanted, (9, 1)), atol=step / 10)
+    capsys.readouterr()
 
 
 def _check_page(run, found):
