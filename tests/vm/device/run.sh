@@ -27,7 +27,7 @@ arch=$(dpkg-deb --field "$deb" Architecture)
 patience=${PATIENCE:-1}
 # One boot with all that is done in it, of which an idle machine with two cores needs half.
 limit_s=$((600 * patience))
-modules=(virtio_pci virtio_blk ext4 crc32c_generic vivid i2c-dev i2c-tiny-usb vhci-hcd)
+modules=(virtio_pci virtio_blk virtio_console ext4 crc32c_generic vivid i2c-dev i2c-tiny-usb vhci-hcd)
 log() { echo "device-test: $*" >&2; }
 
 # shellcheck source=tests/vm/common.sh
@@ -88,7 +88,8 @@ boot() {
         fi
     done <&"${machine[0]}"
     wait "$emulator" 2>/dev/null || true
-    tar -x -C "$work" -f "$work/files-$2.tar" 2>/dev/null || true
+    tar -x -C "$work" -f "$work/files-$2.tar" || true
+    rm -f "$work/files-$2.tar"
 }
 
 mkdir -p "$work"
@@ -107,6 +108,9 @@ for part in 1 2 3; do
         exit 1
     fi
 done
+for picture in "$work"/panel-{face,back}.png; do
+    [ -s "$picture" ] || { log "$picture did not come from the machine"; exit 1; }
+done
 rm -f "$disk" "$initramfs.cpio"
 held=$(grep -c '^ok ' "$work/console.log" || true)
-log "$held checks held in $SECONDS s; the panel's pictures: $(echo "$work"/*.png)"
+log "$held checks held for $arch in $SECONDS s; the panel's pictures: $(echo "$work"/*.png)"
