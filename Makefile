@@ -47,19 +47,19 @@ training-test: ## the training toolkit's own tests, in a virtual environment
 
 vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
-	$(CARGO) build --locked --example vm-usb
-	tests/vm/run.sh $$(scripts/release.sh amd64) $${CARGO_TARGET_DIR:-target}/debug/examples/vm-usb
+	folder=$$(scripts/release.sh amd64) && vm_usb=$$(tests/vm/usb/build.sh amd64) && tests/vm/run.sh $$folder $$vm_usb
 
 deb-test: ## the packages: dependencies, unit, and the arm64 program under emulation
 	@scripts/prepare.sh test-all
 	scripts/package-tests.sh $$(scripts/package.sh amd64)
 	scripts/package-tests.sh $$(scripts/package.sh arm64) $$(scripts/release.sh amd64)/emotiond
 
-device-test: ## the package on a whole emulated device with systemd: install, faults, power cut, upgrade, purge
-	@scripts/prepare.sh test-all
-	$(CARGO) build --locked --example vm-usb
-	tests/vm/device/run.sh $$(scripts/package.sh amd64) $$(VERSION=99.0.0-1 scripts/package.sh amd64) \
-	    $${CARGO_TARGET_DIR:-target}/debug/examples/vm-usb $${CARGO_TARGET_DIR:-target}/device-test
+device-test: ARCH ?= arm64
+device-test: ## the package on a whole emulated device, ARCH=arm64 (default) or amd64: install, faults, power cut, upgrade, purge
+	@scripts/prepare.sh device-test $(ARCH)
+	deb=$$(scripts/package.sh $(ARCH)) && newer=$$(VERSION=99.0.0-1 scripts/package.sh $(ARCH)) && \
+	    vm_usb=$$(tests/vm/usb/build.sh $(ARCH)) && \
+	    tests/vm/device/run.sh $$deb $$newer $$vm_usb $${CARGO_TARGET_DIR:-target}/device-test
 
 house-test: ## the daemon in the real Home Assistant
 	@scripts/prepare.sh test-all

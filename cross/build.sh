@@ -13,22 +13,19 @@ arch=${1:?"usage: $0 ARCH TARGET-FOLDER [CARGO-ARGUMENT]..."}
 target=${2:?"usage: $0 ARCH TARGET-FOLDER [CARGO-ARGUMENT]..."}
 shift 2
 
-case $arch in
-amd64) triple=x86_64-linux-gnu gcc=gcc-x86-64-linux-gnu ;;
-arm64) triple=aarch64-linux-gnu gcc=gcc-aarch64-linux-gnu ;;
-*) echo "no cross toolchain for $arch: there are amd64 and arm64" >&2; exit 2 ;;
-esac
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
+set_machine "$arch"
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 
 "$root/cross/root.sh" "$arch" "$gcc" >&2
 chroot=$("$root/cross/root.sh" --path "$arch" "$gcc")
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-rust=${triple%%-*}-unknown-linux-gnu
 cargo fetch --quiet --locked --manifest-path "$root/Cargo.toml"
 mkdir -p "$target"
 
-upper=${rust//-/_}
+upper=${rust_triple//-/_}
 # What is mounted goes with the namespace.
 # shellcheck disable=SC2016 # expanded by the inner shell
 exec "${sudo[@]}" unshare --mount bash -c '
@@ -43,6 +40,6 @@ exec "${sudo[@]}" unshare --mount bash -c '
     exec chroot --userspec="$user" "$chroot" /usr/bin/env -i "$@"
 ' - "$chroot" "$root" "$cargo_home" "$target" "$(id -u):$(id -g)" \
     PATH=/usr/bin:/bin HOME=/tmp CARGO_HOME=/cargo CARGO_TARGET_DIR=/target \
-    "CARGO_TARGET_${upper^^}_LINKER=$triple-gcc" "CC_$upper=$triple-gcc" \
-    PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_LIBDIR_$upper=/usr/lib/$triple/pkgconfig" \
+    "CARGO_TARGET_${upper^^}_LINKER=$gnu_triple-gcc" "CC_$upper=$gnu_triple-gcc" \
+    PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_LIBDIR_$upper=/usr/lib/$gnu_triple/pkgconfig" \
     /bin/sh -c 'cd /src && exec cargo --offline "$@"' - "$@"

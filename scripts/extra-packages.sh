@@ -8,14 +8,11 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
 arch=${1:-$(dpkg --print-architecture)}
-case $arch in
-amd64) machine=x86_64 ;;
-arm64) machine=aarch64 ;;
-*) echo "no package for $arch: there are amd64 and arm64" >&2; exit 2 ;;
-esac
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
+set_machine "$arch"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)-1
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/Cargo.toml")}
-export SOURCE_DATE_EPOCH
+set_package_time
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT INT TERM
 
@@ -38,7 +35,7 @@ CONTROL
     echo "$deb"
 }
 
-"$root/scripts/prepare.sh" gpu "$machine" >&2
+"$root/scripts/prepare.sh" gpu "$arch" >&2
 folder=$stage/emotiond-gpu
 install -D -m 644 "$root/third_party/$machine/libLiteRtWebGpuAccelerator.so" -t "$folder/usr/lib/emotiond"
 install -D -m 644 "$root/third_party/LICENSE.litert" -t "$folder/usr/share/doc/emotiond-gpu"

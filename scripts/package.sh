@@ -9,20 +9,17 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 arch=${1:-$(dpkg --print-architecture)}
 stage=$root/dist/stage
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
-case $arch in
-amd64) machine=x86_64 ;;
-arm64) machine=aarch64 ;;
-*) echo "no package for $arch: there are amd64 and arm64" >&2; exit 2 ;;
-esac
-"$root/scripts/prepare.sh" package "$machine" >&2
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
+set_machine "$arch"
+"$root/scripts/prepare.sh" package "$arch" >&2
 [ -x "$cache/tools/bin/cargo-deb" ] ||
     cargo install --quiet cargo-deb --version 3.8.0 --locked --root "$cache/tools"
 
 programs=$("$root/scripts/release.sh" "$arch")
 
-# The commit's time stands for every time in the package. Not before the build, part of which a changed one repeats.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/Cargo.toml")}
-export SOURCE_DATE_EPOCH
+# Not before the build, part of which a changed time repeats.
+set_package_time
 
 rm -rf "$stage"
 mkdir -p "$stage"
@@ -35,7 +32,7 @@ fi
 (
     cd "$root"
     echo "# Crates linked into emotiond: name, version, licence."
-    cargo tree --locked --edges normal,no-proc-macro --target "$machine-unknown-linux-gnu" --prefix none \
+    cargo tree --locked --edges normal,no-proc-macro --target "$rust_triple" --prefix none \
         --format '{p} {l}' | sed 's/ (\*)$//; s, (/[^)]*),,' | LC_ALL=C sort -u
 ) >"$stage/crates.txt"
 
@@ -43,7 +40,7 @@ set -- --no-build --no-strip --quiet --output "$root/dist/"
 [ -z "${VERSION:-}" ] || set -- "$@" --deb-version "$VERSION"
 case $programs in
 */package/release) CARGO_TARGET_DIR=${programs%/release} ;;
-*) CARGO_TARGET_DIR=${programs%/*/release} && set -- "$@" --target "$machine-unknown-linux-gnu" ;;
+*) CARGO_TARGET_DIR=${programs%/*/release} && set -- "$@" --target "$rust_triple" ;;
 esac
 export CARGO_TARGET_DIR
 deb=$(cd "$root" && "$cache/tools/bin/cargo-deb" "$@")

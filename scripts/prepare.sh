@@ -2,18 +2,21 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|package|run|test|test-all|gpu|people-model [ARCH]
+#   scripts/prepare.sh build|package|run|test|test-all|device-test|gpu|people-model [ARCH]
 #
-# ARCH: x86_64 or aarch64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
+# ARCH: amd64 or arm64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
 # which classifier.delegate = "gpu" needs.
 #
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|package|run|test|test-all|gpu|people-model [ARCH]"}
-arch=${2:-$(uname -m)}
+step=${1:?"usage: $0 build|package|run|test|test-all|device-test|gpu|people-model [ARCH]"}
+native=$(dpkg --print-architecture)
+arch=${2:-$native}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
 
 # bindgen (v4l2-sys-mit) needs libclang, native-tls needs OpenSSL.
 packages='gcc libc6-dev libclang-dev libssl-dev pkg-config python3 python3-pip'
@@ -21,22 +24,28 @@ case $step in
 build | gpu) ;;
 package)
     # Another architecture's package is built and asked in a root of its own.
-    [ "$arch" = "$(uname -m)" ] || packages="$packages mmdebstrap qemu-user-static"
+    [ "$arch" = "$native" ] || packages="$packages mmdebstrap qemu-user-static"
     ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
 people-model) packages="$packages python3-venv" ;;
 test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium mmdebstrap qemu-user-static e2fsprogs" ;;
+device-test)
+    packages="$packages ffmpeg cpio busybox-static mmdebstrap arch-test e2fsprogs"
+    case $arch in arm64) packages="$packages qemu-system-arm" ;; *) packages="$packages qemu-system-x86" ;; esac
+    [ "$arch" = "$native" ] || packages="$packages qemu-user-static"
+    ;;
 *) echo "unknown step $step" >&2; exit 2 ;;
 esac
 # Any Node that is there already will do.
 case $step in test-all | people-model) command -v npm >/dev/null || packages="$packages nodejs npm" ;; esac
 
 case $arch in
-x86_64) runtime_sha256=1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23 ;;
-aarch64) runtime_sha256=853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae ;;
+amd64) runtime_sha256=1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23 ;;
+arm64) runtime_sha256=853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae ;;
 *) echo "no TFLite runtime is published for $arch: emotiond runs on 64-bit x86 and ARM (on a Raspberry Pi, install the 64-bit OS)" >&2; exit 1 ;;
 esac
+set_machine "$arch"
 
 install_packages() {
     missing=
@@ -88,16 +97,16 @@ third_party=$root/third_party
 detectors=$root/models/detectors
 
 fetch_runtime() {
-    [ -f "$third_party/$arch/libLiteRt.so" ] && [ -f "$third_party/LICENSE.litert" ] && return
-    wheel=$(wheel ai-edge-litert 2.3.0 "manylinux_2_27_$arch" "$runtime_sha256")
+    [ -f "$third_party/$machine/libLiteRt.so" ] && [ -f "$third_party/LICENSE.litert" ] && return
+    wheel=$(wheel ai-edge-litert 2.3.0 "manylinux_2_27_$machine" "$runtime_sha256")
     extract "$wheel" ai_edge_litert-2.3.0.dist-info/licenses/LICENSE "$third_party/LICENSE.litert"
-    extract "$wheel" ai_edge_litert/libLiteRt.so "$third_party/$arch/libLiteRt.so"
+    extract "$wheel" ai_edge_litert/libLiteRt.so "$third_party/$machine/libLiteRt.so"
 }
 
 fetch_gpu() {
-    [ -f "$third_party/$arch/libLiteRtWebGpuAccelerator.so" ] && return
-    wheel=$(wheel ai-edge-litert 2.3.0 "manylinux_2_27_$arch" "$runtime_sha256")
-    extract "$wheel" ai_edge_litert/libLiteRtWebGpuAccelerator.so "$third_party/$arch/libLiteRtWebGpuAccelerator.so"
+    [ -f "$third_party/$machine/libLiteRtWebGpuAccelerator.so" ] && return
+    wheel=$(wheel ai-edge-litert 2.3.0 "manylinux_2_27_$machine" "$runtime_sha256")
+    extract "$wheel" ai_edge_litert/libLiteRtWebGpuAccelerator.so "$third_party/$machine/libLiteRtWebGpuAccelerator.so"
 }
 
 # The classic TFLite library, against which the tests run an external delegate. Only Debian unstable has it, and
@@ -105,22 +114,14 @@ fetch_gpu() {
 fetch_classic() {
     classic=$third_party/classic
     [ -d "$classic" ] && return
-    debs=$cache/classic-$(dpkg --print-architecture)
+    debs=$cache/classic-$native
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT INT TERM
     if ! [ -d "$debs" ]; then
         echo "downloading libtensorflow-lite"
-        mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/debs"
-        : >"$work/status"
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" \
-            >"$work/sources.list"
-        cat >"$work/apt.conf" <<CONF
-Dir::Etc { sourcelist "$work/sources.list"; sourceparts "-"; };
-Dir::State "$work"; Dir::State::lists "$work/lists"; Dir::State::status "$work/status"; Dir::Cache "$work";
-Acquire::Languages "none"; APT::Sandbox::User "root";
-CONF
+        mkdir -p "$work/debs"
         # Its own names change with each of its dependencies' versions.
-        (cd "$work/debs" && export APT_CONFIG="$work/apt.conf" && apt-get update -qq &&
+        (cd "$work/debs" && apt_elsewhere "$work" "$native" sid &&
             apt-get install -s -qq --no-install-recommends libtensorflow-lite2.14.1 | awk '/^Inst/ { print $2 }' |
             xargs apt-get download -qq)
         mkdir -p "$cache"

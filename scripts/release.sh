@@ -11,11 +11,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 arch=${1:?"usage: $0 ARCH"}
 target=${CARGO_TARGET_DIR:-$root/target}
 
-case $arch in
-amd64) triple=x86_64-unknown-linux-gnu ;;
-arm64) triple=aarch64-unknown-linux-gnu ;;
-*) echo "no package for $arch: there are amd64 and arm64" >&2; exit 2 ;;
-esac
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
+set_machine "$arch"
 # Nothing else with it: an example would bring features of the development dependencies.
 set -- build --release --locked --features packaged --bin emotiond
 
@@ -26,6 +24,6 @@ if [ "$arch" = "$(dpkg --print-architecture)" ]; then
         CARGO_TARGET_DIR=$target/package cargo "$@" >&2
     echo "$target/package/release"
 else
-    "$root/cross/build.sh" "$arch" "$target/cross" "$@" --target $triple >&2
-    echo "$target/cross/$triple/release"
+    "$root/cross/build.sh" "$arch" "$target/cross" "$@" --target "$rust_triple" >&2
+    echo "$target/cross/$rust_triple/release"
 fi

@@ -1,32 +1,43 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # assigned by the caller
 # For the tests in virtual machines: a Debian kernel and its modules, programs and pictures for the guest, QEMU.
-# The caller has set root, cache, initramfs, and "set -euo pipefail".
+# The caller has set root, cache, initramfs, arch (amd64 or arm64), and "set -euo pipefail".
 
+# shellcheck source=scripts/common.sh
+. "$root/scripts/common.sh"
+
+set_machine "$arch"
+case $arch in
+amd64)
+    console=ttyS0
+    # Emulated, the wider instructions are slower than SSE: with FMA one frame took 3.1 s, without 0.45 s.
+    qemu=("qemu-system-$machine" -cpu "max,-avx,-avx2,-fma,-f16c")
+    ;;
+arm64)
+    console=ttyAMA0
+    # The processor of a Raspberry Pi 4.
+    qemu=("qemu-system-$machine" -machine virt -cpu cortex-a72)
+    ;;
+esac
 # No KVM: where /dev/kvm exists in a virtual machine it may hang.
-# Emulated, the wider instructions are slower than SSE: with FMA one frame took 3.1 s, without 0.45 s.
+qemu+=(-accel "tcg,thread=multi" -smp 2 -m 1024 -no-reboot -nodefaults -display none)
 # shellcheck disable=SC2034 # for the caller
-qemu=(qemu-system-x86_64 -accel "tcg,thread=multi" -cpu "max,-avx,-avx2,-fma,-f16c" -smp 2 -m 1024
-    -no-reboot -nodefaults -display none)
-# shellcheck disable=SC2034
-kernel_arguments='console=ttyS0 loglevel=3 panic=-1 mitigations=off random.trust_cpu=on'
+kernel_arguments="console=$console loglevel=3 panic=-1 mitigations=off random.trust_cpu=on"
 
-# Name of the kernel package that this Debian's linux-image-amd64 stands for.
-kernel_package() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p'; }
-
-# Leaves a kernel package as $cache/linux-image-*.deb: what was kept, else this Debian's newest.
+# Leaves a kernel package as $cache/linux-image-*_$arch.deb: what was kept, else Debian 12's newest.
 fetch_kernel() {
     mkdir -p "$cache"
-    compgen -G "$cache/linux-image-*.deb" >/dev/null && return
-    local part sudo=()
+    compgen -G "$cache/linux-image-*_$arch.deb" >/dev/null && return
+    local part
     part=$(mktemp -d "$cache/.download.XXXXXX")
-    if ! (cd "$part" && apt-get download -qq "$(kernel_package)" 2>/dev/null); then
-        [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-        "${sudo[@]}" apt-get update -qq
-        (cd "$part" && apt-get download -qq "$(kernel_package)")
-    fi
+    # The package linux-image-ARCH stands for the one with the kernel, which it depends on.
+    (
+        cd "$part" || exit
+        apt_elsewhere "$part/apt" "$arch" bookworm bookworm-security
+        apt-cache depends "linux-image-$arch" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | xargs apt-get download -qq
+    )
     mv "$part"/linux-image-*.deb "$cache/"
-    rmdir "$part"
+    rm -rf "$part"
 }
 
 # unpack_kernel DEB MODULE...: prints a folder with vmlinuz and these modules and those that they need.

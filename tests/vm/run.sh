@@ -19,6 +19,7 @@ here=$(realpath "$(dirname "$0")")
 root=$(realpath "$here/../..")
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}/vm
 work=$binaries/vm-test
+arch=amd64
 initramfs=$work/initramfs
 # The whole run, of which an idle machine with two cores needs 75 s.
 limit_s=400
@@ -42,7 +43,7 @@ build_initramfs() {
     done
     install_program "$binaries/emotiond" /usr/bin/emotiond
     install_program "$vm_usb" /usr/bin/vm-usb
-    install_program "$root/third_party/$(uname -m)/libLiteRt.so" /usr/lib/emotiond/libLiteRt.so
+    install_program "$root/third_party/$machine/libLiteRt.so" /usr/lib/emotiond/libLiteRt.so
     find "$root/models" -maxdepth 2 \( -path '*/detectors/*' -o -name 'emotion.*' \) -type f \
         -exec cp -t "$initramfs/usr/lib/emotiond/models" {} +
     vivid_pictures
@@ -62,7 +63,7 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 mkdir -p "$work"
 fetch_kernel
-debs=("$cache"/linux-image-*.deb)
+debs=("$cache"/linux-image-*_"$arch".deb)
 kernel=$(unpack_kernel "${debs[-1]}" "${modules[@]}")
 build_initramfs "$kernel"
 log "booting $(basename "$kernel")"

@@ -4,6 +4,7 @@
 # shellcheck source=tests/vm/guest/lib.sh
 . ./lib.sh
 
+patience_s=$((patience_s * $(sed -n 's/.*device_patience=\([0-9]*\).*/\1/p' /proc/cmdline)))
 mkdir -p /run/log /run/files
 usleep() { busybox usleep "$1"; }
 moment() { cut -d' ' -f1 /proc/uptime; }
@@ -43,7 +44,7 @@ follow() {
 keep_picture() { vm-usb png "/run/files/$1.png"; }
 
 # Hands the host what is in /run/files.
-hand_over() { tar -c -C /run/files . | base64 >/dev/ttyS1; }
+hand_over() { tar -c -C /run/files . >/dev/virtio-ports/files; }
 
 part=$(sed -n 's/.*device_test=\([0-9]\).*/\1/p' /proc/cmdline)
 finish() {
