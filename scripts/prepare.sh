@@ -157,14 +157,20 @@ fetch_portrait() {
 fetch_promtool() {
     [ -x "$third_party/promtool" ] && return
     command -v promtool >/dev/null && return
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT INT TERM
-    echo "downloading prometheus (promtool)"
-    (cd "$work" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .)
+    kept=$cache/promtool-$(dpkg --print-architecture)
+    if ! [ -x "$kept" ]; then
+        work=$(mktemp -d)
+        trap 'rm -rf "$work"' EXIT INT TERM
+        echo "downloading prometheus (promtool)"
+        (cd "$work" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .)
+        mkdir -p "$cache"
+        cp "$work/usr/bin/promtool" "$kept.part"
+        mv "$kept.part" "$kept"
+        rm -rf "$work"
+    fi
     mkdir -p "$third_party"
-    cp "$work/usr/bin/promtool" "$third_party/promtool.part"
+    cp "$kept" "$third_party/promtool.part"
     mv "$third_party/promtool.part" "$third_party/promtool"
-    rm -rf "$work"
 }
 
 install_packages
