@@ -81,8 +81,10 @@ browser-test: ## the page in a real browser, the API against its own document
 	$(CARGO) build --locked --bin emotiond
 	scripts/browser-tests.sh
 
-lint: ## formatting and clippy
+lint: ## formatting, clippy, and shellcheck of the scripts
+	@scripts/prepare.sh lint
 	$(CARGO) fmt --check
+	git ls-files '*.sh' | xargs shellcheck -x
 	$(CARGO) clippy --locked --all-targets --test faults --test fleet --test people -- -D warnings
 
 deny: ## licences, bans and sources of all dependencies

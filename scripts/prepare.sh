@@ -2,7 +2,7 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|package|run|test|test-all|device-test|gpu|people-model [ARCH]
+#   scripts/prepare.sh build|package|run|test|lint|test-all|device-test|gpu|people-model [ARCH]
 #
 # ARCH: amd64 or arm64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
 # which classifier.delegate = "gpu" needs.
@@ -10,7 +10,7 @@
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|package|run|test|test-all|device-test|gpu|people-model [ARCH]"}
+step=${1:?"usage: $0 build|package|run|test|lint|test-all|device-test|gpu|people-model [ARCH]"}
 native=$(dpkg --print-architecture)
 arch=${2:-$native}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -28,8 +28,9 @@ package)
     ;;
 run) packages="$packages mosquitto mosquitto-clients ffmpeg" ;;
 test) packages="$packages mosquitto mosquitto-clients ffmpeg openssl" ;;
+lint) packages="$packages shellcheck" ;;
 people-model) packages="$packages python3-venv" ;;
-test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils shellcheck faketime chromium mmdebstrap qemu-user-static e2fsprogs" ;;
+test-all) packages="$packages mosquitto mosquitto-clients ffmpeg openssl python3-venv qemu-system-x86 cpio busybox-static v4l-utils faketime chromium mmdebstrap qemu-user-static e2fsprogs" ;;
 device-test)
     packages="$packages ffmpeg cpio busybox-static mmdebstrap arch-test e2fsprogs"
     case $arch in arm64) packages="$packages qemu-system-arm" ;; *) packages="$packages qemu-system-x86" ;; esac
