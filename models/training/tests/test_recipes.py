@@ -15,14 +15,14 @@ def test_each_recipe_is_read_and_its_net_built(path):
     plan = recipe.load(path)
     assert plan.name == path.stem
     options = dict(plan.net)
-    if options.get("weights") == "imagenet":
-        options["weights"] = "none"  # no download in tests
+    if "weights" in options:
+        options["weights"] = "none"  # no download in tests, and no run's file
     model = nets.build(options.pop("name"), 48, len(plan.labels), options)
     assert model.output_shape == (None, len(plan.labels))
     for stage in plan.stages:
         nets.transfer.set_trainable(model, stage.trains, stage.freeze_norm)
         assert model.trainable_weights
-    if plan.name == "fer2013":
+    if plan.name.startswith("fer2013"):
         assert model.count_params() <= 1_200_000
         assert plan.labels == FER2013_EMOTIONS
 
