@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the package and its extras together in a Debian 13 with a software Vulkan driver (that of Debian 12 lacks a
-# feature that the accelerator wants), and uses both: the emotion
-# net on the GPU's accelerator, and a person who was enrolled from a photo.
+# feature that the accelerator wants), and uses both: the emotion net on the GPU's accelerator, and a person who was
+# enrolled from a photo.
 #
 #   scripts/extra-packages-tests.sh DEB EXTRA-DEB...
 #

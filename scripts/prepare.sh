@@ -158,7 +158,7 @@ fetch_portrait() {
 fetch_promtool() {
     [ -x "$third_party/promtool" ] && return
     command -v promtool >/dev/null && return
-    kept=$cache/promtool-$(dpkg --print-architecture)
+    kept=$cache/promtool-$native
     if ! [ -x "$kept" ]; then
         work=$(mktemp -d)
         trap 'rm -rf "$work"' EXIT INT TERM

@@ -216,16 +216,7 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
         shift_logits(net, change)
     quantiser = Quantiser(net, plan, data, say=say)
     best = quantiser.run()
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    trial = out.with_name(f".part-{out.name}.tflite")
-    try:
-        trial.write_bytes(best.content)
-        described = _describe(trial, plan, data, quantiser)
-        trial.replace(out.with_name(f"{out.name}.tflite"))
-    finally:
-        trial.unlink(missing_ok=True)
-    runs.write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
+    described = write(out, best.content, lambda path: _describe(path, plan, data, quantiser))
     if run:
         table = {
             "sha256": described["sha256"],
@@ -241,22 +232,50 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
     return described
 
 
-def _describe(path, plan, data, quantiser):
-    """Fit the temperature and return the sidecar with the figures of the watched split."""
-    best, small = quantiser.best(), check(path)
+def write(out, content, describe):
+    """Write `out`.tflite and, with what `describe` makes of its path, `out`.json; returns that."""
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    trial = out.with_name(f".part-{out.name}.tflite")
+    try:
+        trial.write_bytes(content)
+        described = describe(trial)
+        trial.replace(out.with_name(f"{out.name}.tflite"))
+    finally:
+        trial.unlink(missing_ok=True)
+    runs.write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
+    return described
+
+
+def measure(path, plan, data, pixels, truth):
+    """Return (temperature, figures for the sidecar) of a .tflite.
+
+    The temperature is fitted on the recipe's split for it; `pixels` and `truth` are the judged
+    faces of the watched split, which the figures are of.
+    """
+    small = check(path)
     fit = dataset.split(data, plan.export.temperature_split).judged(plan.targets)
     temperature = round(metrics.fit_temperature(small.logits(fit[0]), fit[1]), 4)
-    logits, truth, labels = small.logits(quantiser.watched), quantiser.truth, quantiser.labels
-    before = metrics.figures(logits, truth, labels)
-    after = metrics.figures(logits, truth, labels, temperature)
+    logits = small.logits(pixels)
+    before = metrics.figures(logits, truth, plan.labels)
+    after = metrics.figures(logits, truth, plan.labels, temperature)
     name = plan.train.watch_split.lower()
-    figures = {
+    return temperature, {
         f"{name}_samples": after["samples"],
         f"{name}_accuracy": round(after["accuracy"], 4),
         f"{name}_macro_f1": round(after["macro_f1"], 4),
         f"{name}_top2": round(after["top2"], 4),
         f"{name}_ece": round(after["ece"], 4),
         f"{name}_ece_uncalibrated": round(before["ece"], 4),
+    }
+
+
+def _describe(path, plan, data, quantiser):
+    """Fit the temperature and return the sidecar with the figures of the watched split."""
+    best = quantiser.best()
+    temperature, figures = measure(path, plan, data, quantiser.watched, quantiser.truth)
+    name = plan.train.watch_split.lower()
+    figures |= {
         f"{name}_float_accuracy": round(quantiser.float["accuracy"], 4),
         f"{name}_int8_float_agreement": round(best.agreement, 4),
     }
@@ -266,4 +285,4 @@ def _describe(path, plan, data, quantiser):
         "class_shift": plan.export.class_shift,
         "temperature_split": plan.export.temperature_split,
     }
-    return sidecar(plan, path, labels, temperature, figures, quantisation)
+    return sidecar(plan, path, plan.labels, temperature, figures, quantisation)

@@ -8,9 +8,9 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from . import dataset, metrics, recipe, runs
+from . import dataset, recipe
 from .errors import TrainingError
-from .quantise import check
+from .export import measure, write
 
 
 def shifted(content, change):
@@ -48,49 +48,31 @@ def shift(model, recipe_path, data, out, say=print):
     its temperature and figures measured again on the recipe's splits. Returns the sidecar.
     """
     plan = recipe.load(recipe_path)
-    model, out = Path(model), Path(out)
+    model = Path(model)
     try:
-        described = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+        before = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
         content = model.read_bytes()
     except (OSError, ValueError) as error:
         raise TrainingError(f"unable to read model {model} and its sidecar: {error}") from error
-    change = [plan.export.class_shift.get(label, 0.0) for label in described["labels"]]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    trial = out.with_name(f".part-{out.name}.tflite")
-    try:
-        trial.write_bytes(shifted(content, change))
-        described.update(_measured(trial, plan, data, described))
-        trial.replace(out.with_name(f"{out.name}.tflite"))
-    finally:
-        trial.unlink(missing_ok=True)
-    runs.write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
+    change = [plan.export.class_shift.get(label, 0.0) for label in before["labels"]]
+    described = write(
+        out, shifted(content, change), lambda path: _described(path, plan, data, before)
+    )
     say(", ".join(f"{key} {value}" for key, value in described["figures"].items()))
     return described
 
 
-def _measured(path, plan, data, before):
-    """Return what of the sidecar a shift changes."""
-    small = check(path)
-    fit = dataset.split(data, plan.export.temperature_split).judged(plan.targets)
-    temperature = round(metrics.fit_temperature(small.logits(fit[0]), fit[1]), 4)
+def _described(path, plan, data, before):
+    """Return the sidecar of a shifted file, from that of the file before."""
     pixels, truth = dataset.split(data, plan.train.watch_split).judged(plan.targets)
-    logits = small.logits(pixels)
-    raw = metrics.figures(logits, truth, plan.labels)
-    found = metrics.figures(logits, truth, plan.labels, temperature)
-    name = plan.train.watch_split.lower()
+    temperature, figures = measure(path, plan, data, pixels, truth)
     return {
+        **before,
         "name": plan.name,
         "version": plan.version,
         "description": plan.description,
-        "figures": {
-            f"{name}_samples": found["samples"],
-            f"{name}_accuracy": round(found["accuracy"], 4),
-            f"{name}_macro_f1": round(found["macro_f1"], 4),
-            f"{name}_top2": round(found["top2"], 4),
-            f"{name}_ece": round(found["ece"], 4),
-            f"{name}_ece_uncalibrated": round(raw["ece"], 4),
-        },
+        "figures": figures,
         "quantisation": {**before["quantisation"], "class_shift": plan.export.class_shift},
         "temperature": temperature,
-        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The package on a whole device without a device: Debian with systemd, udev and mosquitto in QEMU (software
-# emulation) for the package's architecture, amd64 or arm64, the .deb installed by apt, `vivid` as the camera, an SSD1306 that `vm-usb` plays over USB/IP. It is
-# booted three times: in the first run the power is cut while state is written, the second ends in a reboot, the third
-# in the package's purge. What is done and seen is in guest/N-*.sh.
+# emulation) for the package's architecture, amd64 or arm64, the .deb installed by apt, `vivid` as the camera, an
+# SSD1306 that `vm-usb` plays over USB/IP. It is booted three times: in the first run the power is cut while state is
+# written, the second ends in a reboot, the third in the package's purge. What is done and seen is in guest/N-*.sh.
 #
 #   tests/vm/device/run.sh DEB NEWER-DEB VM-USB FOLDER
 #
