@@ -2,7 +2,7 @@
 # The page in a real browser, and the API against its own OpenAPI document. Both drive the program given,
 # by default the debug build.
 #
-#   scripts/browser-tests.sh [PROGRAM]     SCREENSHOTS=DIR keeps a picture of every view
+#   scripts/browser-tests.sh [PROGRAM]     SCREENSHOTS=DIR keeps a picture of every view, SEED=N asks the API otherwise
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
@@ -36,5 +36,5 @@ done
 # Two answers have no end: tests/web.rs reads them.
 cd "$work"
 "$venv/bin/st" --config-file "$root/tests/browser/schemathesis.toml" run "$origin/openapi.json" \
-    --exclude-path /api/v1/events --exclude-path /api/v1/stream.mjpg --no-color
+    --exclude-path /api/v1/events --exclude-path /api/v1/stream.mjpg --seed "${SEED:-1}" --no-color
 kill -0 "$daemon" || { cat "$work/log" >&2; daemon=; exit 1; }

@@ -209,7 +209,7 @@ fn the_switch_is_one_for_http_and_mqtt() {
     assert_eq!(turn(r#"{"enabled":true}"#).status, 200);
     watcher.wait_for("emotiond/test/enabled", "ON");
     site.wait_for_smile();
-    for bad in ["", "{}", "on", r#"{"enabled":1}"#, r#"{"enabled":true,"x":1}"#] {
+    for bad in ["", "{}", "on", "[true]", r#"{"enabled":1}"#, r#"{"enabled":true,"x":1}"#] {
         assert!(turn(bad).is_problem(400), "{bad}");
     }
 
