@@ -1,9 +1,10 @@
 //! The camera thread: opens, reads, and opens again what was lost.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Camera, CameraError};
 use crate::backoff::Backoff;
@@ -160,8 +161,8 @@ enum Closed {
     Failed(CameraError),
 }
 
-/// Runs until shutdown or the end of a replay. Opens the camera again, ever more slowly up to every
-/// 10 s, when it is lost, panics of the device's library included.
+/// Runs until shutdown or the end of a replay. Opens the camera again when it is lost, panics of the
+/// device's library included: ever more slowly up to every 10 s, and when a device was plugged in.
 pub fn run(config: &config::Camera, links: &Links) {
     let status = &*links.status;
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
@@ -196,11 +197,26 @@ pub fn run(config: &config::Camera, links: &Links) {
         } else {
             log::debug!("camera: {error}");
         }
-        let until = Instant::now() + backoff.pause();
-        while links.go_on() && Instant::now() < until {
-            links.shutdown.wait(TICK.min(until.saturating_duration_since(Instant::now())));
+        pause(links, &mut backoff);
+    }
+}
+
+/// Waits before the next try; a device that was plugged in meanwhile ends that at once.
+fn pause(links: &Links, backoff: &mut Backoff) {
+    let devices = devices_changed();
+    let until = Instant::now() + backoff.pause();
+    while links.go_on() && Instant::now() < until {
+        links.shutdown.wait(TICK.min(until.saturating_duration_since(Instant::now())));
+        if devices_changed() != devices {
+            // udev may not have opened the node to the camera's group yet, so the tries after come soon, too.
+            return backoff.reset();
         }
     }
+}
+
+/// When a device node was made or removed last; `None` where that cannot be told.
+fn devices_changed() -> Option<SystemTime> {
+    fs::metadata("/dev").and_then(|folder| folder.modified()).ok()
 }
 
 /// From opening to closing.
