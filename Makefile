@@ -65,6 +65,7 @@ device-test: ## the package on a whole emulated device, ARCH=arm64 (default) or 
 
 house-test: ## the daemon in the real Home Assistant
 	@scripts/prepare.sh test-all
+	@[ -f models/people/face-descriptor.json ] || scripts/people-model.sh
 	$(CARGO) build --locked --bin emotiond
 	scripts/home-assistant-tests.sh $${CARGO_TARGET_DIR:-target}/debug/emotiond
 

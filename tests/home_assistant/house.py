@@ -89,6 +89,7 @@ class Emotiond:
             "device.id=living-room",
             f"device.state_dir={folder / 'state'}",
             "display.driver=none",
+            "people.enabled=true",
         ]
         self.show_face()
         self.start()

@@ -8,7 +8,7 @@ import pytest
 from homeassistant.components.image import DATA_COMPONENT as IMAGES
 from homeassistant.exceptions import ServiceValidationError
 
-from house import Broker, Emotiond, House, eventually
+from house import PORTRAIT, Broker, Emotiond, House, eventually
 
 DIAGNOSTIC, CONFIG = "diagnostic", "config"
 
@@ -17,6 +17,7 @@ ENTITIES = {
     "sensor.living_room_emotion": None,
     "sensor.living_room_confidence": None,
     "sensor.living_room_faces": None,
+    "sensor.living_room_person": None,
     "sensor.living_room_frame_rate": DIAGNOSTIC,
     "sensor.living_room_latency": DIAGNOSTIC,
     "binary_sensor.living_room_face_present": None,
@@ -29,6 +30,7 @@ ENTITIES = {
     "image.living_room_last_face": None,
 }
 EMOTION = "sensor.living_room_emotion"
+PERSON = "sensor.living_room_person"
 SWITCH = "switch.living_room_detection"
 LIMIT = "number.living_room_min_confidence"
 PROBLEM = "binary_sensor.living_room_camera_problem"
@@ -38,6 +40,7 @@ FROM_PICTURES = [
     "sensor.living_room_emotion",
     "sensor.living_room_confidence",
     "sensor.living_room_faces",
+    "sensor.living_room_person",
     "sensor.living_room_frame_rate",
     "sensor.living_room_latency",
     "binary_sensor.living_room_face_present",
@@ -96,6 +99,13 @@ def test_states_are_those_of_the_portrait(house, emotiond):
     for entity in ("sensor.living_room_frame_rate", "sensor.living_room_latency"):
         eventually(entity, lambda: house.state(entity) not in ("unknown", "unavailable"))
         assert float(house.state(entity)) > 0
+
+
+def test_a_person_gets_a_name_once_enrolled(house, emotiond):
+    house.wait_for(PERSON, "unknown")
+    subprocess.run(emotiond.command("people", "add", "eileen", PORTRAIT), capture_output=True, check=True)
+    house.wait_for(PERSON, "eileen")
+    house.wait_for_event("event.living_room_changes", event_type="person_recognised", person="eileen")
 
 
 def test_the_switch_closes_the_camera_and_stays_usable(house, emotiond):
