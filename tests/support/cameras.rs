@@ -14,7 +14,7 @@ use emotiond::latest::Latest;
 use emotiond::shutdown::Shutdown;
 
 /// Longest wait for what must come.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub fn config(source: Source) -> config::Camera {
     let defaults = Config::parse("", "test", &Default::default()).expect("defaults").camera;
