@@ -94,15 +94,24 @@ class Findings:
             [f"the same, temperature {found['temperature']:.3f}", _percent(found["ece"]), ""],
         ]
 
+    def effort(self):
+        """How long the run trained, and from what it started."""
+        minutes = sum(row["seconds"] for row in self.log) / 60
+        text = f"{len(self.log)} epochs, {minutes:.0f} minutes"
+        weights = self.plan.net.get("weights", "none")
+        if weights.endswith(".keras"):
+            # A run's net is named by its folder.
+            return f"{text}, from the weights of {Path(weights).parent.name}"
+        return text
+
     def size_rows(self):
         """What the net costs, as rows of text."""
-        minutes = sum(row["seconds"] for row in self.log) / 60
         return [
             ["net", self.plan.net["name"]],
             ["parameters", f"{self.parameters:,}"],
             ["multiply-adds a face", f"{self.multiply_adds / 1e6:.1f} M"],
             ["size of the int8 file", f"{self.size:,} bytes"],
-            ["training", f"{len(self.log)} epochs, {minutes:.0f} minutes"],
+            ["training", self.effort()],
         ]
 
     def class_rows(self):
@@ -127,7 +136,6 @@ def _confusion_rows(found):
 
 def _card(findings, card):
     plan, described, found = findings.plan, findings.described, findings.found
-    minutes = sum(row["seconds"] for row in findings.log) / 60
     work = f"{findings.parameters:,} parameters, {findings.multiply_adds / 1e6:.1f} M multiply-adds"
     labels = described["labels"]
     return f"""\
@@ -142,7 +150,7 @@ Made by `recipes/{plan.name}.toml`; this card is written by `python -m emotion_t
 | size | {findings.size:,} bytes, {work} a face |
 | input | 48x48x1 int8, the grey value less 128 |
 | output | {len(labels)} int8 logits: {", ".join(labels)} |
-| training | {len(findings.log)} epochs, {minutes:.0f} minutes |
+| training | {findings.effort()} |
 | SHA-256 | `{described["sha256"]}` |
 
 ## Intended use

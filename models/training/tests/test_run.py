@@ -88,7 +88,9 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
 
     card = out.parent / "tiny.card.md"
     assert main(["report", *common, "--model", model, "--card", str(card)]) == 0
-    assert sidecar["sha256"] in card.read_text(encoding="utf-8")
+    text = card.read_text(encoding="utf-8")
+    assert sidecar["sha256"] in text
+    assert re.search(r"^\| training \| 4 epochs, \d+ minutes \|$", text, re.MULTILINE)
     assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
     _check_page(unbroken, found)
     _check_slides(unbroken, found)
