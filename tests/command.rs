@@ -6,9 +6,9 @@ mod cameras;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cameras::{DEADLINE, Running, children_with, config, next, open_error};
+use cameras::{Running, children_with, config, next, open_error, wait_until};
 use emotiond::camera::thread::State;
 use emotiond::camera::{self, CameraError, list};
 use emotiond::config::{self, CommandFormat, Config, Pace, RawFormat, Rotation, Source};
@@ -140,11 +140,7 @@ fn a_program_that_hangs_is_ended_with_all_that_it_started() {
     let config = config::Camera { timeout: Duration::from_millis(600), ..command(&hang.to_string_lossy()) };
     assert_eq!(lost(&config), format!("command {}: no frame in 0.6 s: waiting for light", hang.display()));
     // Killed is not gone yet, and what is no child of ours cannot be waited for.
-    let until = Instant::now() + DEADLINE;
-    while children_with(&hang) > 0 {
-        assert!(Instant::now() < until, "what it started still runs");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(|| children_with(&hang) == 0, || "what it started still runs".to_owned());
 }
 
 #[test]

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::body;
 use super::metrics;
 use super::problem::Problem;
 use super::router::App;
@@ -151,16 +152,6 @@ pub struct Switch {
     enabled: bool,
 }
 
-impl Switch {
-    fn parse(body: &[u8]) -> Result<Self, String> {
-        // Serde would fill a struct from an array, too.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err("the body is no JSON object".to_owned());
-        }
-        serde_json::from_slice(body).map_err(|error| error.to_string())
-    }
-}
-
 /// Whether the camera may be read.
 #[utoipa::path(
     get,
@@ -186,9 +177,7 @@ pub async fn enabled(State(app): State<Arc<App>>) -> Json<Switch> {
     )
 )]
 pub async fn set_enabled(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Switch>, Problem> {
-    let switch = Switch::parse(&body).map_err(|reason| {
-        Problem::new(StatusCode::BAD_REQUEST, reason, "send {\"enabled\": true} or {\"enabled\": false}")
-    })?;
+    let switch: Switch = body::object(&body, "send {\"enabled\": true} or {\"enabled\": false}")?;
     // It is written to disk, which may take a while on a card.
     let done = tokio::task::spawn_blocking(move || (app.switch)(switch.enabled)).await;
     match done {

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod body;
 mod classify;
 mod events;
 pub mod feed;

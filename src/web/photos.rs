@@ -13,6 +13,7 @@ use image::codecs::jpeg::JpegEncoder;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::body;
 use super::problem::Problem;
 use crate::emotion::Face;
 use crate::frame::Frame;
@@ -163,11 +164,9 @@ impl Worker {
 }
 
 fn decode_json(json: &[u8]) -> Result<Bytes, Problem> {
-    let bad = |detail: String| {
-        let remedy = "send {\"image\": \"<base64 of a JPEG or PNG, or a data URL>\"}";
-        Problem::new(StatusCode::BAD_REQUEST, detail, remedy)
-    };
-    let encoded: Encoded = serde_json::from_slice(json).map_err(|error| bad(error.to_string()))?;
+    let remedy = "send {\"image\": \"<base64 of a JPEG or PNG, or a data URL>\"}";
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail, remedy);
+    let encoded: Encoded = body::object(json, remedy)?;
     let text = match encoded.image.strip_prefix("data:") {
         Some(url) => match url.split_once(";base64,") {
             Some((_, text)) => text,

@@ -14,7 +14,7 @@ use emotiond::latest::Latest;
 use emotiond::shutdown::Shutdown;
 
 /// Longest wait for what must come.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 pub fn config(source: Source) -> config::Camera {
     let defaults = Config::parse("", "test", &Default::default()).expect("defaults").camera;
@@ -41,6 +41,15 @@ pub fn open_error(config: &config::Camera) -> String {
             assert!(!error.contains('\n'), "{error}");
             error
         }
+    }
+}
+
+/// Waits until `condition` holds; `otherwise` says what is the matter when it does not in time.
+pub fn wait_until(condition: impl Fn() -> bool, otherwise: impl Fn() -> String) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{}", otherwise());
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -79,11 +88,8 @@ impl Running {
     }
 
     pub fn wait_for(&self, state: State) {
-        let deadline = Instant::now() + DEADLINE;
-        while self.links.status.state() != state {
-            assert!(Instant::now() < deadline, "never {state:?}: {:?}", self.links.status.report());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let status = &self.links.status;
+        wait_until(|| status.state() == state, || format!("never {state:?}: {:?}", status.report()));
     }
 
     pub fn stop(self) {
