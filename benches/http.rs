@@ -7,8 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use emotiond::config::Config;
-use emotiond::engine::Engine;
-use emotiond::{models, photo, stats};
+use emotiond::media::photo;
+use emotiond::nets::engine::Engine;
+use emotiond::pipeline::load;
+use emotiond::tell::stats;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 
@@ -110,7 +112,7 @@ fn main() {
     let (_daemon, address) = Daemon::start(state.path());
     let url = format!("{address}api/v1/classify");
     let config = Config::parse("", "defaults", &Default::default()).expect("defaults");
-    let mut nets = [models::bare_detector(&config.detector), models::bare_classifier(&config.classifier)]
+    let mut nets = [load::bare_detector(&config.detector), load::bare_classifier(&config.classifier)]
         .map(|net| net.expect("the nets that are shipped"));
     let bytes = jpeg();
     ask(&url, &bytes, 1);

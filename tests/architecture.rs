@@ -43,9 +43,9 @@ fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
             "crate::mqtt",
             "crate::rules",
             "crate::camera",
-            "crate::engine",
-            "crate::detect",
-            "crate::classify",
+            "crate::nets::engine",
+            "crate::see::search",
+            "crate::see::classify",
         ],
     );
     assert_absent(
@@ -54,9 +54,9 @@ fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
             "crate::display",
             "crate::rules",
             "crate::camera",
-            "crate::engine",
-            "crate::detect",
-            "crate::classify",
+            "crate::nets::engine",
+            "crate::see::search",
+            "crate::see::classify",
         ],
     );
     assert_absent(
@@ -65,9 +65,9 @@ fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
             "crate::display",
             "crate::mqtt",
             "crate::camera",
-            "crate::engine",
-            "crate::detect",
-            "crate::classify",
+            "crate::nets::engine",
+            "crate::see::search",
+            "crate::see::classify",
         ],
     );
 }
@@ -76,19 +76,26 @@ fn sinks_know_nothing_of_each_other_and_of_where_pictures_come_from() {
 fn overlays_are_drawn_from_pictures_and_emotions_alone() {
     assert_absent(
         &["overlay"],
-        &["crate::cli", "crate::config", "crate::daemon", "crate::camera", "crate::engine", "crate::web"],
+        &[
+            "crate::cli",
+            "crate::config",
+            "crate::daemon",
+            "crate::camera",
+            "crate::nets::engine",
+            "crate::web",
+        ],
     );
 }
 
 #[test]
 fn the_pure_core_does_no_io_and_reads_no_clock() {
     let core = [
-        "frame",
-        "emotion",
-        "track",
-        "smooth",
-        "pipeline",
-        "history",
+        "vocabulary/frame",
+        "vocabulary/emotion",
+        "see/track",
+        "see/smooth",
+        "pipeline/mod",
+        "tell/history",
         "rules/trigger",
         "people/align",
         "people/gallery",
@@ -100,15 +107,30 @@ fn the_pure_core_does_no_io_and_reads_no_clock() {
         &core,
         &["Instant::now", "SystemTime", "std::fs", "std::io", "std::net", "std::thread", "std::process"],
     );
-    assert_absent(&["frame", "emotion"], &["serde"]);
+    assert_absent(&["vocabulary/frame", "vocabulary/emotion"], &["serde"]);
 }
 
 #[test]
 fn unsafe_code_is_in_device_and_ffi_files_only() {
     let modules = [
-        "assets", "backoff", "classify", "cli", "clock", "config", "daemon", "detect", "display", "emotion",
-        "eval", "frame", "history", "latest", "mcp", "mqtt", "overlay", "people", "photo", "pipeline",
-        "report", "rules", "settings", "shutdown", "sidecar", "smooth", "stats", "track", "whole", "wire",
+        "base",
+        "cli",
+        "config",
+        "daemon",
+        "display",
+        "eval",
+        "mcp",
+        "mqtt",
+        "nets/assets",
+        "nets/sidecar",
+        "overlay",
+        "media",
+        "people",
+        "pipeline",
+        "rules",
+        "see",
+        "tell",
+        "vocabulary",
     ];
     assert_absent(&modules, &["unsafe "]);
 }

@@ -10,12 +10,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cameras::{Running, children_with, config, next, open_error};
-use emotiond::camera::film::{Film, FilmError};
 use emotiond::camera::thread::State;
 use emotiond::camera::{self, CameraError, list};
 use emotiond::config::{self, Pace, Rotation, Source};
-use emotiond::frame::{Frame, PixelFormat};
-use emotiond::photo;
+use emotiond::media::film::{Film, FilmError};
+use emotiond::media::photo;
+use emotiond::vocabulary::frame::{Frame, PixelFormat};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 

@@ -240,7 +240,7 @@ fn the_preview_shows_the_face() {
     setup = setup.set("display.preview_png", &preview.display().to_string());
     let _daemon = setup.start();
     let happy = emotiond::display::View {
-        state: emotiond::emotion::State::Emotion(emotiond::emotion::Emotion::Happy),
+        state: emotiond::vocabulary::emotion::State::Emotion(emotiond::vocabulary::emotion::Emotion::Happy),
         confidence: 1.0,
         faces: 1,
         ..no_face

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use edgefirst_tflite::{Interpreter, Library, Model};
-use emotiond::assets;
-use emotiond::engine::Engine;
-use emotiond::engine::classic::{Classic, External};
+use emotiond::nets::assets;
+use emotiond::nets::engine::Engine;
+use emotiond::nets::engine::classic::{Classic, External};
 use mosquitto::{Mosquitto, Watcher, eventually};
 use running::{Setup, portrait};
 use tempfile::TempDir;

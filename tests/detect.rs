@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use emotiond::config::Config;
-use emotiond::detect::FaceDetector;
-use emotiond::emotion::Detection;
-use emotiond::frame::{Frame, PixelFormat, Point};
-use emotiond::{assets, models};
+use emotiond::nets::assets;
+use emotiond::pipeline::load;
+use emotiond::see::search::FaceDetector;
+use emotiond::vocabulary::emotion::Detection;
+use emotiond::vocabulary::frame::{Frame, PixelFormat, Point};
 use image::{GenericImageView, RgbImage, imageops};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ fn detector(keys: &[(&str, &str)]) -> FaceDetector {
     let overrides: BTreeMap<String, String> =
         keys.iter().map(|(key, value)| (format!("detector.{key}"), (*value).to_owned())).collect();
     let config = Config::parse("", "none", &overrides).expect("valid");
-    models::detector(&config.detector).expect("run `make build`")
+    load::detector(&config.detector).expect("run `make build`")
 }
 
 fn full_range() -> FaceDetector {
@@ -157,7 +158,7 @@ fn a_sidecar_that_does_not_fit_is_refused() {
         let path = edited(folder.path(), from, to);
         let mut config = Config::parse("", "none", &BTreeMap::new()).expect("valid");
         config.detector.model = path;
-        let error = models::detector(&config.detector).err().expect(to).to_string();
+        let error = load::detector(&config.detector).err().expect(to).to_string();
         assert!(error.contains(reason) && error.contains("copy.json"), "{error}");
     }
 }

@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use embedded_graphics::geometry::Point;
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+use emotiond::base::latest::Latest;
+use emotiond::base::shutdown::Shutdown;
 use emotiond::config::{Config, Display, DisplayDriver, DisplaySize};
 use emotiond::display::panel::{CHECK, Panel, REFRESH};
 use emotiond::display::picture::Picture;
 use emotiond::display::policy::{Policy, SHIFTS, Showing};
 use emotiond::display::wire::I2cWire;
 use emotiond::display::{self, BrokerMark, CameraMark, Caption, Status, View, preview, screen};
-use emotiond::emotion::{Emotion, State};
-use emotiond::latest::Latest;
-use emotiond::shutdown::Shutdown;
+use emotiond::vocabulary::emotion::{Emotion, State};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{GrayImage, Luma, RgbImage};
 use ssd1306_model::Ssd1306;

@@ -22,7 +22,7 @@ use emotiond::display::panel::Panel;
 use emotiond::display::picture::{Picture, WIDTH};
 use emotiond::display::wire::{I2cWire, SpiWire, Wire};
 use emotiond::display::{BrokerMark, CameraMark, View, bus, night, screen};
-use emotiond::emotion::{Emotion, State};
+use emotiond::vocabulary::emotion::{Emotion, State};
 use sh1106_model::Sh1106;
 use ssd1306_model::Ssd1306;
 

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use emotiond::assets;
-use emotiond::classify::Encoder;
 use emotiond::config::Config;
-use emotiond::frame::{Frame, PixelFormat};
-use emotiond::models;
-use emotiond::sidecar::{self, EmotionModel, Kind};
+use emotiond::nets::assets;
+use emotiond::nets::sidecar::{self, EmotionModel, Kind};
+use emotiond::pipeline::load;
+use emotiond::see::classify::Encoder;
+use emotiond::vocabulary::frame::{Frame, PixelFormat};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -74,8 +74,8 @@ fn the_toolkit_and_the_daemon_get_the_same_numbers() {
         "another model: python -m emotion_training golden --model models/emotion.tflite --out tests/golden/emotion-net.json"
     );
     let described: EmotionModel = sidecar::read(&path, Kind::Emotion).expect("sidecar");
-    let mut engine = models::bare_classifier(&config).expect("loads");
-    let mut classifier = models::classifier(&config).expect("loads");
+    let mut engine = load::bare_classifier(&config).expect("loads");
+    let mut classifier = load::classifier(&config).expect("loads");
     let labels: Vec<_> = classifier.labels().iter().map(|label| label.name().to_owned()).collect();
     assert_eq!(labels, table.labels);
 

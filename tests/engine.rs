@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use emotiond::assets;
-use emotiond::engine::litert::{LiteRt, Runtime};
-use emotiond::engine::{DType, Engine, EngineError};
+use emotiond::nets::assets;
+use emotiond::nets::engine::litert::{LiteRt, Runtime};
+use emotiond::nets::engine::{DType, Engine, EngineError};
 
 fn load(path: &Path) -> Result<LiteRt, EngineError> {
     let runtime = Runtime::open(&assets::runtime().expect("run `make build`")).expect("runtime");

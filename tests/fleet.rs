@@ -9,11 +9,11 @@ use std::fs;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use emotiond::base::shutdown::Shutdown;
 use emotiond::config::Config;
-use emotiond::emotion::{self, Emotion};
 use emotiond::mqtt::{self, Mqtt};
-use emotiond::shutdown::Shutdown;
-use emotiond::wire;
+use emotiond::vocabulary::emotion::{self, Emotion};
+use emotiond::vocabulary::wire;
 use mosquitto::{Mosquitto, Watcher, address, within};
 
 const DEVICES: usize = 200;

@@ -14,11 +14,11 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use emotiond::base::shutdown::Shutdown;
 use emotiond::config::{self, Config};
-use emotiond::emotion::{self, Emotion};
 use emotiond::mqtt::{self, Command, Mqtt, MqttError};
-use emotiond::shutdown::Shutdown;
-use emotiond::wire;
+use emotiond::vocabulary::emotion::{self, Emotion};
+use emotiond::vocabulary::wire;
 use mosquitto::{DEADLINE, Message, Mosquitto, Watcher, address, eventually, within};
 use rumqttc::QoS;
 use stand_in::{Gate, certificates, impostor, run};

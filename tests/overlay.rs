@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use emotiond::emotion::{Emotion, Scores, State};
-use emotiond::frame::Rect;
 use emotiond::overlay::{self, Mark};
+use emotiond::vocabulary::emotion::{Emotion, Scores, State};
+use emotiond::vocabulary::frame::Rect;
 use image::{Rgb, RgbImage};
 
 /// Most that a channel may differ: other processors round other digits.

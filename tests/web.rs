@@ -19,7 +19,7 @@ use std::process::Command;
 use base64::Engine as _;
 use emotiond::config::DisplaySize;
 use emotiond::display::{CameraMark, View};
-use emotiond::emotion::{Emotion, State};
+use emotiond::vocabulary::emotion::{Emotion, State};
 use mosquitto::{Mosquitto, Watcher, eventually};
 use running::{Setup, portrait};
 use rustix::process::Signal;

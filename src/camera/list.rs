@@ -13,9 +13,9 @@ use v4l::v4l_sys::{V4L2_CAP_DEVICE_CAPS, v4l2_capability};
 use v4l::video::Capture;
 use v4l::{Device, Fraction};
 
-use super::decode::Encoding;
 use super::negotiate::{Interval, Mode, Pause, Size, Steps, Wish};
 use super::v4l2::cause;
+use crate::media::decode::Encoding;
 
 /// A device node, for people and scripts.
 #[derive(Clone, Debug, Serialize)]

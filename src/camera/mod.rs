@@ -1,11 +1,9 @@
 //! Where frames come from: V4L2 devices, programs and replayed files.
 
 use crate::config::{self, Source};
-use crate::frame::Frame;
+use crate::vocabulary::frame::Frame;
 
 pub mod command;
-pub mod decode;
-pub mod film;
 pub mod list;
 pub mod negotiate;
 pub mod replay;

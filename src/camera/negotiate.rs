@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::decode::Encoding;
+use crate::media::decode::Encoding;
 
 /// A duration in seconds as a fraction, as V4L2 has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::film::{Film, FilmError, Rate};
 use super::{Camera, CameraError};
 use crate::config::{self, Pace};
-use crate::frame::{Frame, PixelFormat};
-use crate::photo;
+use crate::media::film::{Film, FilmError, Rate};
+use crate::media::photo;
+use crate::vocabulary::frame::{Frame, PixelFormat};
 
 /// Longest wait in one call of [`Camera::next`].
 const WAIT: Duration = Duration::from_millis(200);

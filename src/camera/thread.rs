@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Camera, CameraError};
-use crate::backoff::Backoff;
+use crate::base::backoff::Backoff;
+use crate::base::latest::Latest;
+use crate::base::shutdown::Shutdown;
 use crate::config::{self, Pace};
-use crate::frame::Frame;
-use crate::latest::Latest;
-use crate::shutdown::Shutdown;
+use crate::vocabulary::frame::Frame;
 
 /// How often a waiting thread looks at the switch and shows that it is alive.
 const TICK: Duration = Duration::from_millis(200);

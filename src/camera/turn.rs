@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Camera, CameraError};
 use crate::config::Rotation;
-use crate::frame::Frame;
+use crate::vocabulary::frame::Frame;
 
 /// The camera whose frames are rotated clockwise, then mirrored; itself when there is nothing to do.
 pub fn turned(camera: Box<dyn Camera>, rotate: Rotation, mirror: bool) -> Box<dyn Camera> {
@@ -75,7 +75,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::frame::PixelFormat;
+    use crate::vocabulary::frame::PixelFormat;
 
     fn turned_letters(rotate: Rotation, mirror: bool) -> (u32, u32, String) {
         let frame = Frame::new(3, 2, PixelFormat::Gray8, b"abcdef".to_vec(), Instant::now(), 5);

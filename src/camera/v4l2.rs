@@ -17,12 +17,12 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, Fraction};
 
-use super::decode::{self, Encoding, Layout, Range};
 use super::list;
 use super::negotiate::{Interval, Mode, Wish};
 use super::{Camera, CameraError, first_frame};
 use crate::config;
-use crate::frame::Frame;
+use crate::media::decode::{self, Encoding, Layout, Range};
+use crate::vocabulary::frame::Frame;
 
 /// Longest wait in one call of [`Camera::next`].
 const WAIT: Duration = Duration::from_millis(200);

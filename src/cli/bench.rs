@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::cli::{ModelArg, Status, photos};
 use crate::config::Config;
-use crate::frame::{Frame, PixelFormat};
-use crate::{models, stats};
+use crate::pipeline::load;
+use crate::tell::stats;
+use crate::vocabulary::frame::{Frame, PixelFormat};
 
 /// Rounds that are not counted: caches and the runtime's buffers fill.
 const WARM_UP: usize = 20;
@@ -49,9 +50,9 @@ struct Report {
 pub fn run(args: &BenchArgs, config: &mut Config) -> anyhow::Result<Status> {
     args.model.apply(config);
     let frame = frame(args)?;
-    let mut pipeline = models::pipeline(config)?;
-    let mut detector = models::bare_detector(&config.detector)?;
-    let mut classifier = models::bare_classifier(&config.classifier)?;
+    let mut pipeline = load::pipeline(config)?;
+    let mut detector = load::bare_detector(&config.detector)?;
+    let mut classifier = load::bare_classifier(&config.classifier)?;
     let inputs = [&detector, &classifier].map(|engine| vec![0; engine.inputs()[0].bytes()]);
     let start = Instant::now();
     let mut times: [Vec<Duration>; 3] = Default::default();

@@ -4,16 +4,18 @@ use anyhow::Context;
 
 use crate::cli::Status;
 use crate::config::Config;
+use crate::nets::assets;
 use crate::people::store;
-use crate::{assets, models, mqtt, rules, web};
+use crate::pipeline::load;
+use crate::{mqtt, rules, web};
 
 /// Loads what `run` would load and says what it is.
 pub fn run(config: &Config) -> anyhow::Result<Status> {
-    let runtime = assets::runtime().map_err(models::ModelError::from)?;
-    let detector = models::detector(&config.detector).context("detector.model")?;
-    let classifier = models::classifier(&config.classifier).context("classifier.model")?;
+    let runtime = assets::runtime().map_err(load::ModelError::from)?;
+    let detector = load::detector(&config.detector).context("detector.model")?;
+    let classifier = load::classifier(&config.classifier).context("classifier.model")?;
     let people = if config.people.enabled {
-        Some(models::descriptor(&config.people).context("people.model")?)
+        Some(load::descriptor(&config.people).context("people.model")?)
     } else {
         None
     };
@@ -46,6 +48,6 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn labels(classifier: &crate::classify::Classifier) -> String {
+fn labels(classifier: &crate::see::classify::Classifier) -> String {
     classifier.labels().iter().map(|label| label.name()).collect::<Vec<_>>().join(", ")
 }

@@ -6,15 +6,15 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-use crate::classify::FaceCrop;
+use crate::base::atomic_file::Part;
 use crate::cli::inputs::{self, Claims, Kind, Media};
 use crate::cli::progress::{Progress, Stop};
 use crate::cli::workers::{self, Budget};
 use crate::cli::{ModelArg, Status};
 use crate::config::Config;
-use crate::pipeline::Pipeline;
-use crate::whole::Part;
-use crate::{models, photo};
+use crate::media::photo;
+use crate::pipeline::{Pipeline, load};
+use crate::see::classify::FaceCrop;
 
 #[derive(Debug, clap::Args)]
 pub struct CropArgs {
@@ -37,7 +37,7 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
     let stop = Stop::on_signals()?;
     let jobs = plan(args);
     let mut pipelines: Vec<Pipeline> =
-        (0..workers::count(jobs.len())).map(|_| models::pipeline(config)).collect::<Result<_, _>>()?;
+        (0..workers::count(jobs.len())).map(|_| load::pipeline(config)).collect::<Result<_, _>>()?;
     let budget = Budget::new(photo::MAX_PIXELS);
     let work = |pipeline: &mut Pipeline, index: usize| match &jobs[index] {
         Ok(job) => crop(job, pipeline, &budget).map(|count| (job, count)),

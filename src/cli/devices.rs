@@ -6,7 +6,8 @@ use crate::camera::list::{self, CameraInfo};
 use crate::cli::Status;
 use crate::config::Config;
 use crate::display::bus::{self, Probe};
-use crate::{assets, models};
+use crate::nets::assets;
+use crate::pipeline::load;
 
 #[derive(Debug, clap::Args)]
 pub struct DevicesArgs {
@@ -66,7 +67,7 @@ fn buses() -> Vec<Bus> {
 /// Loads the emotion model to see what really runs it.
 fn runtime(config: &Config) -> Runtime {
     let library = assets::runtime().ok().map(|path| path.display().to_string());
-    match models::classifier_and_refusal(&config.classifier) {
+    match load::classifier_and_refusal(&config.classifier) {
         Ok((classifier, refusal)) => Runtime {
             library,
             delegates: vec![classifier.delegate().to_owned()],

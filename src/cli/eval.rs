@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::classify::Classifier;
 use crate::cli::progress::Progress;
 use crate::cli::{ModelArg, Status, eval_boxes, eval_text, workers};
 use crate::config::Config;
-use crate::emotion::Emotion;
 use crate::eval::dataset::{self, Dataset, Selection};
 use crate::eval::evaluation::{Evaluation, Task};
 use crate::eval::measure::Nets;
 use crate::eval::report;
 use crate::eval::summary::{Details, Source};
-use crate::models;
+use crate::pipeline::load;
+use crate::see::classify::Classifier;
+use crate::vocabulary::emotion::Emotion;
 
 #[derive(Debug, clap::Args)]
 pub struct EvalArgs {
@@ -81,7 +81,7 @@ pub struct EvalArgs {
 pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     args.model.apply(config);
     if let Some(boxes) = &args.boxes {
-        let mut detector = models::detector(&config.detector)?;
+        let mut detector = load::detector(&config.detector)?;
         eval_boxes::run(&mut detector, &args.data, boxes, args.negatives.as_deref(), args.json)?;
         return Ok(Status::Done);
     }
@@ -132,13 +132,13 @@ fn source(args: &EvalArgs, config: &Config, data: &Dataset, detect: bool) -> Sou
 }
 
 fn nets(args: &EvalArgs, config: &Config, detect: bool) -> anyhow::Result<Nets> {
-    let mut classifiers = vec![models::classifier(&config.classifier)?];
+    let mut classifiers = vec![load::classifier(&config.classifier)?];
     if let Some(other) = &args.against {
         let mut other_config = config.classifier.clone();
         other_config.model.clone_from(other);
-        classifiers.push(models::classifier(&other_config)?);
+        classifiers.push(load::classifier(&other_config)?);
     }
-    let detector = if detect { Some(models::detector(&config.detector)?) } else { None };
+    let detector = if detect { Some(load::detector(&config.detector)?) } else { None };
     Ok(Nets { detector, classifiers })
 }
 

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::photos;
-use crate::detect::FaceDetector;
-use crate::emotion::Detection;
-use crate::engine::EngineError;
-use crate::frame::{Frame, Rect};
+use crate::nets::engine::EngineError;
+use crate::see::search::FaceDetector;
+use crate::vocabulary::emotion::Detection;
+use crate::vocabulary::frame::{Frame, Rect};
 
 /// A marked face is found when a detection overlaps it by at least this much.
 const FOUND_IOU: f32 = 0.4;
@@ -183,7 +183,7 @@ fn print(report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Landmarks;
+    use crate::vocabulary::emotion::Landmarks;
 
     #[test]
     fn a_face_is_found_once() {

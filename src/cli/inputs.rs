@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::photo;
+use crate::media::photo;
 
 /// A photo on standard input.
 const STDIN: &str = "-";

@@ -26,8 +26,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
-use crate::models::ModelError;
 use crate::mqtt::MqttError;
+use crate::pipeline::load::ModelError;
 use crate::rules::RulesError;
 use crate::web::WebError;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::inputs::{self, Media};
-use crate::frame::Frame;
-use crate::photo::{self, PhotoError};
+use crate::media::photo::{self, PhotoError};
+use crate::vocabulary::frame::Frame;
 
 /// Reads a photo as a frame.
 pub fn read(path: &Path) -> Result<Frame, PhotoError> {

@@ -5,6 +5,8 @@ mod check;
 mod display;
 mod raw;
 mod rules;
+/// What survives a restart.
+pub mod settings;
 mod web;
 
 use std::collections::BTreeMap;

@@ -8,9 +8,9 @@ use super::pipeline_thread;
 use super::switch::Switch;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Config;
+use crate::config::settings::Store;
 use crate::mqtt::{Command, Mqtt};
-use crate::settings::Store;
-use crate::wire;
+use crate::vocabulary::wire;
 
 pub struct Control {
     pub switch: Switch,

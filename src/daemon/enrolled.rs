@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::pipeline_thread::Shared;
-use crate::models;
 use crate::people::recogniser::Recogniser;
 use crate::people::store;
+use crate::pipeline::load;
 
 /// Between two looks at the file.
 const EVERY: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ impl Enrolled {
         let stamp = self.stamp();
         if stamp != self.seen {
             self.seen = stamp;
-            let people = models::gallery(&self.folder, &self.space, self.length);
+            let people = load::gallery(&self.folder, &self.space, self.length);
             log::info!("{} people are enrolled now", people.len());
             self.pipeline.enrol(people);
         }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
-use crate::emotion::Observation;
-use crate::frame::{Frame, PixelFormat, Rect};
-use crate::wire::{Event, EventType};
+use crate::vocabulary::emotion::Observation;
+use crate::vocabulary::frame::{Frame, PixelFormat, Rect};
+use crate::vocabulary::wire::{Event, EventType};
 
 /// Most pictures: one in this time.
 const PAUSE: Duration = Duration::from_secs(1);

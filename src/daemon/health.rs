@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::pipeline_thread;
-use crate::{camera, clock, display, mqtt, rules, stats, wire};
+use crate::base::clock;
+use crate::tell::stats;
+use crate::vocabulary::wire;
+use crate::{camera, display, mqtt, rules};
 
 /// A part that has not moved for this long hangs. An I2C transfer may wait for the kernel's second,
 /// a broker's name for the resolver's five.

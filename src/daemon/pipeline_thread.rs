@@ -9,21 +9,21 @@ use jiff::Timestamp;
 
 use super::face_image::FaceImage;
 use super::shown::Mirror;
+use crate::base::latest::Latest;
+use crate::base::shutdown::Shutdown;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Smoothing;
 use crate::display::{BrokerMark, CameraMark, Caption, View};
-use crate::emotion::Observation;
-use crate::frame::Frame;
-use crate::latest::Latest;
 use crate::mqtt::Mqtt;
 use crate::people::gallery::Gallery;
 use crate::pipeline::Pipeline;
-use crate::report::{Moment, Report, Reporter};
 use crate::rules::Rules;
-use crate::shutdown::Shutdown;
-use crate::stats::Meter;
+use crate::tell::report::{Moment, Report, Reporter};
+use crate::tell::stats::Meter;
+use crate::vocabulary::emotion::Observation;
+use crate::vocabulary::frame::Frame;
+use crate::vocabulary::wire::{self, Latency};
 use crate::web::Web;
-use crate::wire::{self, Latency};
 
 /// How long a frame is waited for before the camera's state is looked at.
 const WAIT: Duration = Duration::from_millis(100);

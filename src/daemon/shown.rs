@@ -6,13 +6,13 @@ use super::switch::Switch;
 use super::{health, pipeline_thread};
 use crate::camera::thread::State as CameraState;
 use crate::config::{Config, DisplayDriver};
-use crate::display::View;
-use crate::emotion::Face;
-use crate::frame::Frame;
-use crate::pipeline::Pipeline;
+use crate::display::{self, View};
+use crate::pipeline::{Pipeline, load};
+use crate::vocabulary::emotion::Face;
+use crate::vocabulary::frame::Frame;
+use crate::vocabulary::wire::{self, Details, Latency, Part, Parts};
 use crate::web::photos::Classify;
-use crate::wire::{self, Details, Latency, Part, Parts};
-use crate::{camera, display, models, mqtt, rules, web};
+use crate::{camera, mqtt, rules, web};
 
 /// The parts that are asked how they are.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ pub fn classify(config: &Config, pipeline: Arc<pipeline_thread::Shared>) -> Clas
         // Taken out, so that nets which panicked are not used again.
         let mut loaded = match nets.take() {
             Some(loaded) => loaded,
-            None => models::pipeline(&config).map_err(|error| error.to_string())?,
+            None => load::pipeline(&config).map_err(|error| error.to_string())?,
         };
         loaded.configure(&config.smoothing, pipeline.min_confidence());
         let faces = loaded.still(frame).map_err(|error| error.to_string());

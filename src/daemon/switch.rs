@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
+use crate::config::settings::Store;
 use crate::mqtt::Mqtt;
-use crate::settings::Store;
 
 /// Clones share the switch.
 #[derive(Clone)]

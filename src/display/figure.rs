@@ -11,7 +11,7 @@ use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
 
 use super::CameraMark;
-use crate::emotion::{Emotion, State};
+use crate::vocabulary::emotion::{Emotion, State};
 
 /// Radius of the head in the drawing's own coordinates.
 const RADIUS: f32 = 30.0;

@@ -23,11 +23,11 @@ use embedded_graphics::geometry::Point;
 use self::output::{PanelOutput, PngOutput, TextOutput};
 use self::picture::Picture;
 use self::policy::{Policy, Showing};
-use crate::clock;
+use crate::base::clock;
+use crate::base::latest::Latest;
+use crate::base::shutdown::Shutdown;
 use crate::config::{self, DisplaySize};
-use crate::emotion::State;
-use crate::latest::Latest;
-use crate::shutdown::Shutdown;
+use crate::vocabulary::emotion::State;
 
 /// The picture changes at most ten times a second: more is not seen, and a slow bus could not keep up.
 const TICK: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use super::bus::{self, AnyWire, DisplayError};
 use super::panel::Panel;
 use super::picture::Picture;
 use super::preview;
-use crate::backoff::Backoff;
+use crate::base::backoff::Backoff;
 use crate::config::{self, DisplayDriver};
 
 /// The panel, or the wait for one.

@@ -6,7 +6,7 @@ use embedded_graphics::geometry::Point;
 
 use super::{CameraMark, View};
 use crate::config;
-use crate::emotion::State;
+use crate::vocabulary::emotion::State;
 
 /// One round of the picture against burn-in: every pixel of the margin is used, and no step is
 /// longer than one pixel in either direction.

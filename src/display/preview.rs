@@ -7,7 +7,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::picture::Picture;
-use crate::whole::Part;
+use crate::base::atomic_file::Part;
 
 /// Side of a pixel in the PNG, the dark gap to the next included.
 const MAGNIFICATION: usize = 4;

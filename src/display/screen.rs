@@ -18,7 +18,7 @@ use super::picture::Picture;
 use super::text::Word;
 use super::{BrokerMark, CameraMark, View, figure};
 use crate::config::DisplaySize;
-use crate::emotion::State;
+use crate::vocabulary::emotion::State;
 
 /// Where the parts are, in pixels.
 struct Layout {

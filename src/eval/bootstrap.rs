@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::metrics::{Outcome, Tally, decimals, in_order};
-use crate::emotion::Emotion;
+use crate::vocabulary::emotion::Emotion;
 
 /// Samples are drawn anew, with replacement, this many times.
 pub const RESAMPLES: usize = 1000;

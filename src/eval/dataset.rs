@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{archive, fer2013, folders, image_list};
-use crate::emotion::Emotion;
+use crate::vocabulary::emotion::Emotion;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {

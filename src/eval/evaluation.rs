@@ -8,8 +8,8 @@ use super::compare::{self, McNemar};
 use super::dataset::{Dataset, Sample};
 use super::measure::{self, Look, Nets};
 use super::metrics::{Outcome, Tally};
-use crate::emotion::Emotion;
-use crate::engine::EngineError;
+use crate::nets::engine::EngineError;
+use crate::vocabulary::emotion::Emotion;
 
 /// What a model is measured on.
 #[derive(Debug)]

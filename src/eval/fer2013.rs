@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::archive;
 use super::dataset::{self, Dataset, DatasetError, Format, Picture, Sample, Selection, Table};
-use crate::emotion::Emotion;
+use crate::vocabulary::emotion::Emotion;
 
 /// Side of a FER2013 picture in pixels.
 pub const SIDE: u32 = 48;

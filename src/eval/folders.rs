@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::dataset::{Dataset, DatasetError, Format, Picture, Sample};
-use crate::emotion::Emotion;
-use crate::photo::has_photo_name;
+use crate::media::photo::has_photo_name;
+use crate::vocabulary::emotion::Emotion;
 
 /// Reads the class folders in `root`, or in its folder `split`. Each may have folders of its own.
 pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::dataset::{Dataset, DatasetError, Format, Picture, Sample, Table};
-use crate::emotion::Emotion;
+use crate::vocabulary::emotion::Emotion;
 
 /// What a folder's list is called where there are several CSVs.
 const LIST: &str = "labels.csv";

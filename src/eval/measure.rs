@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::dataset::{Picture, Sample};
 use super::fer2013;
-use crate::classify::Classifier;
-use crate::detect::FaceDetector;
-use crate::emotion::{Detection, Scores};
-use crate::engine::EngineError;
-use crate::frame::{Frame, PixelFormat};
-use crate::photo::{self, PhotoError};
+use crate::media::photo::{self, PhotoError};
+use crate::nets::engine::EngineError;
+use crate::see::classify::Classifier;
+use crate::see::search::FaceDetector;
+use crate::vocabulary::emotion::{Detection, Scores};
+use crate::vocabulary::frame::{Frame, PixelFormat};
 
 /// What one worker needs; engines belong to one thread.
 pub struct Nets {
@@ -128,8 +128,8 @@ fn largest(faces: &[Detection]) -> Option<Detection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Landmarks;
-    use crate::frame::Rect;
+    use crate::vocabulary::emotion::Landmarks;
+    use crate::vocabulary::frame::Rect;
 
     #[test]
     fn the_largest_face_is_taken_not_the_surest() {

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::emotion::{Emotion, Scores};
+use crate::vocabulary::emotion::{Emotion, Scores};
 
 /// Classes with fewer samples do not count in macro F1: their F1 is noise.
 pub const MACRO_MIN_SUPPORT: u64 = 20;

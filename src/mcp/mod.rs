@@ -20,8 +20,10 @@ use serde_json::Value;
 pub use device::DeviceError;
 
 use crate::config::Config;
-use crate::pipeline::Pipeline;
-use crate::{history, models, photo, wire};
+use crate::media::photo;
+use crate::pipeline::{Pipeline, load};
+use crate::tell::history;
+use crate::vocabulary::wire;
 use device::Device;
 
 const INSTRUCTIONS: &str = "emotiond watches a camera and tells the facial expression of the people before it. \
@@ -144,7 +146,7 @@ impl Tools {
         // Taken out, so that nets which panicked are not used again.
         let mut loaded = match nets.take() {
             Some(loaded) => loaded,
-            None => models::pipeline(&self.config).map_err(|error| error.to_string())?,
+            None => load::pipeline(&self.config).map_err(|error| error.to_string())?,
         };
         let faces = loaded.still(&frame).map_err(|error| error.to_string());
         *nets = Some(loaded);

@@ -23,9 +23,9 @@ use super::claim::Claim;
 use super::session::{CHANNEL, Session};
 use super::topics::Topic;
 use super::{Command, PRESS, Shared, cause, json};
-use crate::backoff::Backoff;
-use crate::random;
-use crate::shutdown::Shutdown;
+use crate::base::backoff::Backoff;
+use crate::base::chance;
+use crate::base::shutdown::Shutdown;
 
 /// How often the thread shows that it lives and looks whether it shall end.
 const TICK: Duration = Duration::from_millis(200);
@@ -110,7 +110,7 @@ impl Client {
                 }
             };
             drop((session, connection));
-            if self.pause(pause.mul_f64(1.0 - 0.5 * random::share()), &mut tick).await {
+            if self.pause(pause.mul_f64(1.0 - 0.5 * chance::share()), &mut tick).await {
                 return;
             }
         }
@@ -329,7 +329,7 @@ impl Client {
             Topic::Availability => {}
             Topic::HomeAssistantStatus => {
                 if message.payload.as_ref() == b"online" && !message.retain && session.announce.is_none() {
-                    session.announce = Some(Instant::now() + ANNOUNCE_WITHIN.mul_f64(random::share()));
+                    session.announce = Some(Instant::now() + ANNOUNCE_WITHIN.mul_f64(chance::share()));
                 }
             }
             command => self.command(command, message),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::topics::{Topic, Topics};
 use crate::config::{self, DWELL_S, MIN_CONFIDENCE};
-use crate::emotion::{Emotion, State};
-use crate::wire::EventType;
+use crate::vocabulary::emotion::{Emotion, State};
+use crate::vocabulary::wire::EventType;
 
 /// A value that was not repeated so many times is not true any more.
 const MISSED: u32 = 6;

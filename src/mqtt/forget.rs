@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 use super::topics::{Topic, Topics};
 use super::{MqttError, cause, connect};
-use crate::{config, random};
+use crate::base::chance;
+use crate::config;
 
 /// For everything together.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -40,7 +41,7 @@ pub fn forget(config: &config::Mqtt) -> Result<Vec<String>, ForgetError> {
     let device = config.device.clone();
     let Some(broker) = &config.broker else { return Err(ForgetError::NoBroker { device }) };
     let topics = Topics::new(config);
-    let options = connect::options(config, broker, &format!("emotiond-{device}-{}", random::run_id()))?;
+    let options = connect::options(config, broker, &format!("emotiond-{device}-{}", chance::run_id()))?;
     let (client, mut connection) = AsyncClient::new(options, 32);
     let failed =
         |cause: String| ForgetError::Broker { address: format!("{}:{}", broker.host, broker.port), cause };

@@ -29,8 +29,10 @@ use tokio::sync::Notify;
 pub use connect::MqttError;
 pub use forget::{ForgetError, forget};
 
-use crate::shutdown::Shutdown;
-use crate::{clock, config, random, wire};
+use crate::base::shutdown::Shutdown;
+use crate::base::{chance, clock};
+use crate::config;
+use crate::vocabulary::wire;
 use claim::Claim;
 use client::Client;
 use outbox::{Letter, Outbox};
@@ -130,7 +132,7 @@ pub fn start(
 ) -> Result<Option<(Mqtt, JoinHandle<()>)>, MqttError> {
     let Some(broker) = &config.broker else { return Ok(None) };
     let topics = Topics::new(config);
-    let run = random::run_id();
+    let run = chance::run_id();
     let client_id = config.client_id.clone().unwrap_or_else(|| format!("emotiond-{}-{run}", config.device));
     let mut options = connect::options(config, broker, &client_id)?;
     options.set_last_will(connect::will(&topics));

@@ -3,7 +3,7 @@
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use image::{Rgb, RgbImage};
 
-use crate::frame::Rect;
+use crate::vocabulary::frame::Rect;
 
 /// What is blended over the picture.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Where boxes, labels and charts go: pure geometry.
 
-use crate::frame::Rect;
 use crate::overlay::Mark;
+use crate::vocabulary::frame::Rect;
 
 /// Room left and right of a label's text, in units of its line height.
 pub const TAG_PADDING: f32 = 0.3;
@@ -262,7 +262,7 @@ fn chart_corners(frame: &Rect, (width, height): (f32, f32), gap: f32) -> [(f32, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::{Emotion, Scores, State};
+    use crate::vocabulary::emotion::{Emotion, Scores, State};
 
     fn mark(x: f32, y: f32, side: f32) -> Mark {
         Mark {

@@ -9,8 +9,8 @@ mod layout;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use crate::emotion::{Emotion, Face, Scores, State};
-use crate::frame::Rect;
+use crate::vocabulary::emotion::{Emotion, Face, Scores, State};
+use crate::vocabulary::frame::Rect;
 use canvas::{Canvas, Ink};
 
 /// DejaVu Sans Condensed Bold (licence of Bitstream Vera): latin, greek and cyrillic.

@@ -1,10 +1,10 @@
 //! From key points to the square that a descriptor net wants: the similarity (turn, scale, shift) that
 //! brings the face's points nearest to where the net was trained to see them.
 
-use crate::classify::crop::Square;
-use crate::emotion::Landmarks;
-use crate::frame::Point;
-use crate::sidecar::ChipPoints;
+use crate::nets::sidecar::ChipPoints;
+use crate::see::classify::crop::Square;
+use crate::vocabulary::emotion::Landmarks;
+use crate::vocabulary::frame::Point;
 
 /// The square that puts the points nearest to `chip`, in the least-squares sense (Umeyama 1991,
 /// doi:10.1109/34.88573, in the plane, where it has a closed form). `None` where the points

@@ -1,9 +1,9 @@
 //! The face of a photo and its key points, from many looks: whoever enrols or compares photos has the time.
 
-use crate::detect::{FaceDetector, SAME_FACE_IOU};
-use crate::emotion::{Detection, Landmarks};
-use crate::engine::EngineError;
-use crate::frame::{Frame, Point, Rect};
+use crate::nets::engine::EngineError;
+use crate::see::search::{FaceDetector, SAME_FACE_IOU};
+use crate::vocabulary::emotion::{Detection, Landmarks};
+use crate::vocabulary::frame::{Frame, Point, Rect};
 
 /// From how far away each detector looks at the photo: faces that fill it are found from farther.
 const DISTANCES: [f32; 3] = [1.0, 1.5, 2.5];

@@ -1,12 +1,11 @@
 //! A descriptor net: a face is cut where its key points are, described as it is and mirrored.
 
 use super::{Descriptor, align};
-use crate::classify::Encoder;
-use crate::classify::crop;
-use crate::emotion::Landmarks;
-use crate::engine::{self, Engine, EngineError};
-use crate::frame::Frame;
-use crate::sidecar::{DescriptorModel, Unfit};
+use crate::nets::engine::{self, Engine, EngineError};
+use crate::nets::sidecar::{DescriptorModel, Unfit};
+use crate::see::classify::{Encoder, crop};
+use crate::vocabulary::emotion::Landmarks;
+use crate::vocabulary::frame::Frame;
 
 /// A face as the net sees it: `side` rows of as many pixels from the top, red, green, blue.
 #[derive(Clone, Debug, PartialEq, Eq)]

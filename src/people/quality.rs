@@ -2,7 +2,7 @@
 
 use super::align;
 use super::net::Chip;
-use crate::emotion::Detection;
+use crate::vocabulary::emotion::Detection;
 
 /// What is asked of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,8 +90,8 @@ pub fn sharpness(chip: &Chip) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Landmarks;
-    use crate::frame::{Point, Rect};
+    use crate::vocabulary::emotion::Landmarks;
+    use crate::vocabulary::frame::{Point, Rect};
 
     fn face(eyes: f32, nose: f32, score: f32) -> Detection {
         let landmarks = Landmarks {

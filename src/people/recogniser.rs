@@ -8,10 +8,10 @@ use super::net::DescriptorNet;
 use super::quality::Gate;
 use super::watch::Watch;
 use crate::config::{self, LiveCheck};
-use crate::detect::FaceDetector;
-use crate::emotion::{Detection, Person};
-use crate::engine::EngineError;
-use crate::frame::Frame;
+use crate::nets::engine::EngineError;
+use crate::see::search::FaceDetector;
+use crate::vocabulary::emotion::{Detection, Person};
+use crate::vocabulary::frame::Frame;
 
 /// The net, who is enrolled, and what is asked of a face.
 pub struct Recogniser {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gallery::Gallery;
 use super::{Descriptor, Name};
-use crate::whole::Part;
+use crate::base::atomic_file::Part;
 
 const FILE: &str = "people.json";
 

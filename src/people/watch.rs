@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::gallery::{Limits, Nearest};
 use super::{Name, align};
-use crate::emotion::Landmarks;
+use crate::vocabulary::emotion::Landmarks;
 
 /// Votes that are remembered.
 const VOTES: usize = 5;
@@ -112,7 +112,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Point;
+    use crate::vocabulary::frame::Point;
 
     const LIMITS: Limits = Limits { threshold: 0.5, margin: 0.05 };
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use crate::group::{Group, PRIVATE};
+use crate::base::process_group::{Group, PRIVATE};
 
 /// Between the signal that asks a command to end and the one that ends it.
 const GRACE: Duration = Duration::from_secs(1);

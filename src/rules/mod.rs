@@ -20,10 +20,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::base::shutdown::Shutdown;
 use crate::config::{self, Action, Rule};
-use crate::emotion::Observation;
-use crate::shutdown::Shutdown;
-use crate::wire::{self, Phase};
+use crate::vocabulary::emotion::Observation;
+use crate::vocabulary::wire::{self, Phase};
 use action::ActionError;
 use trigger::{Firing, Triggers};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Condition, Rule, Who};
-use crate::emotion::{Face, Observation};
-use crate::wire::Phase;
+use crate::vocabulary::emotion::{Face, Observation};
+use crate::vocabulary::wire::Phase;
 
 /// A rule's actions are to be done.
 #[derive(Clone, Debug)]
@@ -117,8 +117,8 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::emotion::{Detection, Emotion, Landmarks, Person, Scores, State};
-    use crate::frame::Rect;
+    use crate::vocabulary::emotion::{Detection, Emotion, Landmarks, Person, Scores, State};
+    use crate::vocabulary::frame::Rect;
 
     const HAPPY: State = State::Emotion(Emotion::Happy);
     const SAD: State = State::Emotion(Emotion::Sad);

@@ -20,7 +20,8 @@ use super::metrics;
 use super::problem::Problem;
 use super::router::App;
 use super::timeline::{self, Stretch};
-use crate::{history, wire};
+use crate::tell::history;
+use crate::vocabulary::wire;
 
 /// A camera that streams delivers within this time.
 const NEXT_FRAME: Duration = Duration::from_secs(2);

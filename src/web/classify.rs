@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::photos::{Answer, Upload};
 use super::problem::Problem;
 use super::router::App;
-use crate::wire;
+use crate::vocabulary::wire;
 
 /// For the whole body: a phone on a bad network sends a photo in this time.
 const RECEIVE: Duration = Duration::from_secs(30);

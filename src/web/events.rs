@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::api;
 use super::problem::Problem;
 use super::router::{self, App};
-use crate::wire;
+use crate::vocabulary::wire;
 
 /// An unchanged state is told so often, so that both ends notice when the other has gone.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);

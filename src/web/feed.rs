@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use super::live::Live;
 use super::metrics::Histogram;
 use super::timeline::{Stretch, Timeline};
-use crate::frame::Frame;
-use crate::history::{self, History};
-use crate::stats::Meter;
-use crate::wire;
+use crate::tell::history::{self, History};
+use crate::tell::stats::Meter;
+use crate::vocabulary::frame::Frame;
+use crate::vocabulary::wire;
 
 /// Over how long rate and latency are measured.
 const METERED: Duration = Duration::from_secs(2);

@@ -10,9 +10,9 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use tokio::sync::watch;
 
-use crate::frame::{Frame, PixelFormat};
-use crate::latest::Latest;
-use crate::shutdown::Shutdown;
+use crate::base::latest::Latest;
+use crate::base::shutdown::Shutdown;
+use crate::vocabulary::frame::{Frame, PixelFormat};
 
 /// How often the waiting thread looks for shutdown.
 const TICK: Duration = Duration::from_millis(200);

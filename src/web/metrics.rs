@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::emotion::Emotion;
-use crate::wire;
+use crate::vocabulary::emotion::Emotion;
+use crate::vocabulary::wire;
 
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -33,9 +33,10 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::backoff::Backoff;
-use crate::shutdown::Shutdown;
-use crate::{config, wire};
+use crate::base::backoff::Backoff;
+use crate::base::shutdown::Shutdown;
+use crate::config;
+use crate::vocabulary::wire;
 use access::Access;
 use feed::Feed;
 use live::Live;

@@ -15,12 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::body;
 use super::problem::Problem;
-use crate::emotion::Face;
-use crate::frame::Frame;
+use crate::base::shutdown::Shutdown;
+use crate::media::photo::{self, PhotoError};
 use crate::overlay::{self, Mark};
-use crate::photo::{self, PhotoError};
-use crate::shutdown::Shutdown;
-use crate::wire;
+use crate::vocabulary::emotion::Face;
+use crate::vocabulary::frame::Frame;
+use crate::vocabulary::wire;
 
 /// How often the waiting thread looks for shutdown.
 const TICK: Duration = Duration::from_millis(200);

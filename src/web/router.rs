@@ -24,7 +24,9 @@ use super::feed::Feed;
 use super::metrics::Requests;
 use super::photos::Photos;
 use super::{api, classify, events, page, problem, stream};
-use crate::{clock, config, wire};
+use crate::base::clock;
+use crate::config;
+use crate::vocabulary::wire;
 
 /// Until an answer begins; the photos before one's own in the queue included.
 const ANSWER: Duration = Duration::from_secs(60);

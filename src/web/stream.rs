@@ -14,7 +14,7 @@ use super::api;
 use super::live::Viewer;
 use super::problem::Problem;
 use super::router::{self, App};
-use crate::clock;
+use crate::base::clock;
 
 const MEDIA_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
 

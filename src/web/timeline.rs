@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{clock, wire};
+use crate::base::clock;
+use crate::vocabulary::wire;
 
 /// How far back it reaches.
 pub const SPAN_S: u64 = 600;

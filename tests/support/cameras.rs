@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use emotiond::base::latest::Latest;
+use emotiond::base::shutdown::Shutdown;
 use emotiond::camera::thread::{self, Links, State, Status};
 use emotiond::camera::{self, Camera, CameraError};
 use emotiond::config::{self, Config, Pace, Source};
-use emotiond::frame::Frame;
-use emotiond::latest::Latest;
-use emotiond::shutdown::Shutdown;
+use emotiond::vocabulary::frame::Frame;
 
 /// Longest wait for what must come.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,9 +1,9 @@
 //! Frames in the bytes that a program writes: MJPEG, YUV4MPEG2 or raw. Pure.
 
-use crate::camera::decode::{Encoding, Layout, Range};
 use crate::config::{CommandFormat, RawFormat};
-use crate::photo::MAX_PIXELS;
-use crate::photo::jpeg::{self, JpegError, SOI};
+use crate::media::decode::{Encoding, Layout, Range};
+use crate::media::photo::MAX_PIXELS;
+use crate::media::photo::jpeg::{self, JpegError, SOI};
 
 /// Longer than any line before a frame that a known program writes.
 const MAX_HEADER: usize = 1024;

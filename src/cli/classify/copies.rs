@@ -9,8 +9,8 @@ use anyhow::{Context, anyhow, bail};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 
+use crate::base::atomic_file::Part;
 use crate::cli::inputs::{Claims, Found, Input, Kind, identity};
-use crate::whole::Part;
 
 /// Little enough loss that text stays sharp, 1 to 100.
 const JPEG_QUALITY: u8 = 92;

@@ -8,10 +8,10 @@ use anyhow::{Context, anyhow};
 use image::RgbImage;
 
 use super::copies;
-use crate::camera::film::Film;
-use crate::camera::film::child::{Messages, file_url, spawn_failed};
+use crate::base::atomic_file::Part;
+use crate::media::film::Film;
+use crate::media::film::child::{Messages, file_url, spawn_failed};
 use crate::overlay;
-use crate::whole::Part;
 
 /// What `ffmpeg` 5 says of a full disk when it has nothing more to write than the file's end; it ends
 /// as if all were well.

@@ -8,12 +8,12 @@ use image::RgbImage;
 use super::copies::Job;
 use super::encode::Encoder;
 use super::{ClassifyArgs, Sink};
-use crate::camera::film::{Film, FilmError, FilmFrame};
 use crate::cli::progress::{Progress, Stop};
-use crate::frame::{Frame, PixelFormat};
+use crate::media::film::{Film, FilmError, FilmFrame};
 use crate::overlay::{self, Mark};
 use crate::pipeline::Pipeline;
-use crate::wire;
+use crate::vocabulary::frame::{Frame, PixelFormat};
+use crate::vocabulary::wire;
 
 /// Reads the film to its end, as far as it can be decoded. Answers what was wrong with it.
 ///

@@ -19,8 +19,9 @@ use crate::cli::progress::{Progress, Stop};
 use crate::cli::workers::{self, Budget};
 use crate::cli::{ModelArg, Status, UsageError};
 use crate::config::Config;
-use crate::pipeline::Pipeline;
-use crate::{models, photo, wire};
+use crate::media::photo;
+use crate::pipeline::{Pipeline, load};
+use crate::vocabulary::wire;
 use copies::{Copies, Job};
 use table::Table;
 use timeline::Timeline;
@@ -106,7 +107,7 @@ pub fn run(args: &ClassifyArgs, config: &mut Config) -> anyhow::Result<Status> {
     )?;
     let photos = kinds().filter(|kind| *kind != Kind::Film).count();
     let mut pipelines: Vec<Pipeline> =
-        (0..workers::count(photos)).map(|_| models::pipeline(config)).collect::<Result<_, _>>()?;
+        (0..workers::count(photos)).map(|_| load::pipeline(config)).collect::<Result<_, _>>()?;
     let mut run = Run {
         jobs: Copies { folder: args.out.as_deref(), force: args.force }.plan(found),
         sink: Sink::open(args)?,

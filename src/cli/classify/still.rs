@@ -8,10 +8,11 @@ use image::RgbImage;
 use super::copies::{self, Job};
 use crate::cli::inputs;
 use crate::cli::workers::Budget;
-use crate::emotion::Face;
+use crate::media::photo;
 use crate::overlay::{self, Mark};
 use crate::pipeline::Pipeline;
-use crate::{photo, wire};
+use crate::vocabulary::emotion::Face;
+use crate::vocabulary::wire;
 
 /// Reads the photo and writes its marked copy. `budget` is what is decoded at once, in pixels.
 pub fn classify(

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::copies;
-use crate::emotion::Emotion;
-use crate::whole::Part;
-use crate::wire;
+use crate::base::atomic_file::Part;
+use crate::vocabulary::emotion::Emotion;
+use crate::vocabulary::wire;
 
 const COLUMNS: [&str; 13] = [
     "source",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::wire;
+use crate::vocabulary::wire;
 
 /// A line a face.
 pub fn photo(picture: &wire::Picture) -> String {

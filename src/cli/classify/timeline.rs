@@ -13,8 +13,9 @@ use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::copies;
-use crate::emotion::{Emotion, Scores, State};
-use crate::{overlay, wire};
+use crate::overlay;
+use crate::vocabulary::emotion::{Emotion, Scores, State};
+use crate::vocabulary::wire;
 
 const WIDTH: u32 = 1600;
 const MARGIN: i32 = 24;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::nets::{Described, Nets};
 use super::{camera, kept};
+use crate::base::clock;
 use crate::cli::{Status, UsageError, one_line, photos};
-use crate::clock;
 use crate::config::Config;
 use crate::people::gallery::{self, Gallery};
 use crate::people::quality::Gate;

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::nets;
 use crate::cli::{Status, one_line};
 use crate::config::Config;
-use crate::models;
 use crate::people::Descriptor;
 use crate::people::verify::{self, Pair};
-use crate::wire::rounded;
+use crate::pipeline::load;
+use crate::vocabulary::wire::rounded;
 
 /// Shares of false accepts for which the share of true ones is told.
 const FALSE_ACCEPTS: [f64; 3] = [0.001, 0.01, 0.1];
@@ -80,7 +80,7 @@ struct Report {
 pub fn run(args: &CompareArgs, config: &Config) -> anyhow::Result<Status> {
     let began = Instant::now();
     let rows = read_pairs(&args.pairs)?;
-    let model = models::descriptor(&config.people)?.name();
+    let model = load::descriptor(&config.people)?.name();
     let mut names: Vec<&str> = rows.iter().flat_map(|(a, b, _)| [a.as_str(), b.as_str()]).collect();
     names.sort_unstable();
     names.dedup();

@@ -6,14 +6,14 @@ use std::time::Instant;
 use crate::cli::progress::{Progress, Stop};
 use crate::cli::workers::{self, Budget};
 use crate::config::{self, Config};
-use crate::detect::FaceDetector;
-use crate::engine::EngineError;
-use crate::frame::Frame;
-use crate::models::{self, ModelError};
+use crate::media::photo;
+use crate::nets::engine::EngineError;
 use crate::people::Descriptor;
 use crate::people::finder::{self, Found};
 use crate::people::net::{Chip, DescriptorNet};
-use crate::photo;
+use crate::pipeline::load::{self, ModelError};
+use crate::see::search::FaceDetector;
+use crate::vocabulary::frame::Frame;
 
 pub struct Nets {
     detectors: Vec<FaceDetector>,
@@ -29,11 +29,11 @@ pub struct Described {
 
 impl Nets {
     pub fn load(config: &Config) -> Result<Self, ModelError> {
-        let mut detectors = vec![models::detector(&config.detector)?];
+        let mut detectors = vec![load::detector(&config.detector)?];
         if config.detector.model != Path::new(config::CLOSE_DETECTOR) {
-            detectors.push(models::close_detector(&config.detector)?);
+            detectors.push(load::close_detector(&config.detector)?);
         }
-        Ok(Self { detectors, net: models::descriptor(&config.people)? })
+        Ok(Self { detectors, net: load::descriptor(&config.people)? })
     }
 
     /// `None` where no look is sure of a face.

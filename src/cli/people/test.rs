@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::cli::Status;
 use crate::config::Config;
-use crate::models;
 use crate::people::gallery::{self, Gallery};
 use crate::people::net::{Chip, DescriptorNet};
 use crate::people::store;
-use crate::wire::rounded;
+use crate::pipeline::load;
+use crate::vocabulary::wire::rounded;
 
 /// Rounds that are timed.
 const TIMES: usize = 21;
@@ -52,7 +52,7 @@ struct Person {
 
 pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
     let people = store::load(&config.device.state_dir)?;
-    let mut net = models::descriptor(&config.people)?;
+    let mut net = load::descriptor(&config.people)?;
     let gallery = people.gallery(net.space(), net.length());
     if gallery.is_empty() {
         anyhow::bail!("nobody is enrolled with {} (`emotiond people add NAME PHOTO…`)", net.name());

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::nets;
 use crate::cli::{Status, one_line, photos};
 use crate::config::Config;
-use crate::models;
 use crate::people::gallery::{Limits, Nearest};
 use crate::people::store;
-use crate::wire::rounded;
+use crate::pipeline::load;
+use crate::vocabulary::wire::rounded;
 
 #[derive(Debug, clap::Args)]
 pub struct WhoArgs {
@@ -37,7 +37,7 @@ struct Line {
 
 pub fn run(args: &WhoArgs, config: &Config) -> anyhow::Result<Status> {
     let people = store::load(&config.device.state_dir)?;
-    let net = models::descriptor(&config.people)?;
+    let net = load::descriptor(&config.people)?;
     let gallery = people.gallery(net.space(), net.length());
     let (unused, spaces) = people.of_other_models(net.space());
     if unused > 0 {

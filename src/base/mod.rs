@@ -1,0 +1,16 @@
+//! What every program needs: knows nothing of faces.
+
+/// Files that are whole or absent.
+pub mod atomic_file;
+/// Growing pauses between tries.
+pub mod backoff;
+/// Chance for jitter and names.
+pub mod chance;
+/// Wall-clock time as text.
+pub mod clock;
+/// A slot that holds the newest thing.
+pub mod latest;
+/// Programs that are started here, and ended with all that they started.
+pub mod process_group;
+/// The one flag that ends every thread.
+pub mod shutdown;

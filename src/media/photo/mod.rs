@@ -1,0 +1,359 @@
+//! Decoding of photo files, strictly and within limits.
+//!
+//! What is cut short or damaged is an error, never a picture with a grey half.
+
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::time::Instant;
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+
+use crate::vocabulary::frame::{Frame, PixelFormat};
+
+pub mod jpeg;
+
+/// Most pixels of a photo.
+pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Most bytes of a photo's file: an uncompressed picture of [`MAX_PIXELS`] with four channels.
+pub const MAX_BYTES: u64 = 4 * MAX_PIXELS + (1 << 20);
+
+/// Why a photo cannot be used. `name` is the file's.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotoError {
+    #[error("unable to read {name}: {source}")]
+    Read { name: String, source: std::io::Error },
+    #[error("unable to read {name}: it is no regular file (name a photo)")]
+    NotAFile { name: String },
+    #[error("unable to read {name}: {bytes} bytes are beyond the limit of {MAX_BYTES} (scale it down)")]
+    TooLong { name: String, bytes: u64 },
+    #[error("unable to decode {name}: the file is empty (copy it again)")]
+    Empty { name: String },
+    #[error("unable to decode {name}: it is no JPEG, PNG, WebP, BMP, TIFF or GIF (convert it)")]
+    NotAPicture { name: String },
+    #[error(
+        "unable to decode {name}: {width}x{height} pixels are beyond the limit of {} megapixels (scale it down)",
+        max_pixels / 1_000_000
+    )]
+    TooLarge { name: String, width: u32, height: u32, max_pixels: u64 },
+    #[error("unable to decode {name}: the {format} is cut short (copy it again)")]
+    Truncated { name: String, format: &'static str },
+    #[error("unable to decode {name}: the {format} is damaged: {reason} (copy it again)")]
+    Damaged { name: String, format: &'static str, reason: String },
+    #[error("unable to decode {name}: {reason} (convert it to a plain PNG or JPEG)")]
+    Unsupported { name: String, reason: String },
+}
+
+/// Names of photos' files end so, in lower or upper case.
+const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "jpe"];
+
+/// Whether the file's name says that it is a photo.
+pub fn has_photo_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// Whether the file begins as a photo does, or is empty.
+pub fn begins_as_photo(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    if std::fs::metadata(path)?.is_file() {
+        std::fs::File::open(path)?.take(16).read_to_end(&mut start)?;
+    }
+    Ok(start.is_empty() || image::guess_format(&start).is_ok())
+}
+
+/// Reads and decodes the photo at `path`, upright as its Exif data say.
+pub fn read(path: &Path) -> Result<RgbImage, PhotoError> {
+    decode(&load(path)?, &path.display().to_string())
+}
+
+/// The content of the photo's file at `path`.
+pub fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
+    let name = || path.display().to_string();
+    let failed = |source| PhotoError::Read { name: name(), source };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(PhotoError::NotAFile { name: name() });
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(PhotoError::TooLong { name: name(), bytes: metadata.len() });
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+/// The content of a photo's file that comes through a pipe called `name`.
+pub fn load_from(pipe: &mut dyn Read, name: &str) -> Result<Vec<u8>, PhotoError> {
+    let name = || name.to_owned();
+    let mut bytes = Vec::new();
+    let read = pipe.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|source| PhotoError::Read { name: name(), source })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(PhotoError::TooLong { name: name(), bytes: bytes.len() as u64 });
+    }
+    Ok(bytes)
+}
+
+/// How many pixels the photo says it has; 0 where that cannot be told.
+pub fn pixels(bytes: &[u8]) -> u64 {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let size = reader.ok().and_then(|reader| reader.into_dimensions().ok());
+    size.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
+}
+
+/// Decodes a photo, or an animation's first picture, upright as its Exif data say. Transparency is
+/// dropped. `name` is what errors call it.
+pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
+    decode_within(bytes, name, MAX_PIXELS)
+}
+
+/// Like [`decode`], with a limit of its own.
+pub fn decode_within(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoError> {
+    let name = name.to_owned();
+    if bytes.is_empty() {
+        return Err(PhotoError::Empty { name });
+    }
+    let Ok(format) = image::guess_format(bytes) else {
+        return Err(PhotoError::NotAPicture { name });
+    };
+    match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes, name, max_pixels),
+        ImageFormat::Png => decode_other(bytes, name, (format, "PNG"), max_pixels),
+        ImageFormat::WebP => decode_other(bytes, name, (format, "WebP"), max_pixels),
+        ImageFormat::Bmp => decode_other(bytes, name, (format, "BMP"), max_pixels),
+        ImageFormat::Tiff => decode_other(bytes, name, (format, "TIFF"), max_pixels),
+        ImageFormat::Gif => decode_other(bytes, name, (format, "GIF"), max_pixels),
+        _ => Err(PhotoError::NotAPicture { name }),
+    }
+}
+
+/// The photo as a frame.
+pub fn to_frame(photo: RgbImage, captured: Instant, sequence: u64) -> Frame {
+    let (width, height) = photo.dimensions();
+    Frame::new(width, height, PixelFormat::Rgb8, photo.into_raw(), captured, sequence)
+}
+
+fn decode_jpeg(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, PhotoError> {
+    use jpeg::JpegError;
+    let format = "JPEG";
+    let photo = match jpeg::decode(bytes, max_pixels) {
+        Ok(photo) => photo,
+        Err(JpegError::Truncated) => return Err(PhotoError::Truncated { name, format }),
+        Err(JpegError::TooLarge { width, height }) => {
+            return Err(PhotoError::TooLarge { name, width, height, max_pixels });
+        }
+        Err(JpegError::Damaged(reason)) => return Err(PhotoError::Damaged { name, format, reason }),
+    };
+    let reason = || format!("not {}x{} pixels", photo.width, photo.height);
+    let mut picture = RgbImage::from_raw(photo.width, photo.height, photo.rgb)
+        .map(DynamicImage::ImageRgb8)
+        .ok_or_else(|| PhotoError::Damaged { name, format, reason: reason() })?;
+    picture.apply_orientation(photo.orientation);
+    Ok(picture.into_rgb8())
+}
+
+fn decode_other(
+    bytes: &[u8],
+    name: String,
+    (format, label): (ImageFormat, &'static str),
+    max_pixels: u64,
+) -> Result<RgbImage, PhotoError> {
+    if !is_whole(bytes, format) {
+        return Err(PhotoError::Truncated { name, format: label });
+    }
+    let mut limits = Limits::no_limits();
+    // 16-bit RGBA, and some for the decoder itself.
+    limits.max_alloc = Some(8 * max_pixels + (64 << 20));
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let mut decoder = match reader.into_decoder() {
+        Ok(decoder) => decoder,
+        Err(error) => return Err(described(error, name, label)),
+    };
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(PhotoError::TooLarge { name, width, height, max_pixels });
+    }
+    let orientation = decoder.orientation();
+    let decoded = DynamicImage::from_decoder(decoder)
+        .and_then(|picture| orientation.map(|orientation| (picture, orientation)));
+    match decoded {
+        Ok((mut picture, orientation)) => {
+            picture.apply_orientation(orientation);
+            Ok(picture.into_rgb8())
+        }
+        Err(error) => Err(described(error, name, label)),
+    }
+}
+
+/// Whether the container reaches its own end, where the decoder would stop before.
+fn is_whole(bytes: &[u8], format: ImageFormat) -> bool {
+    match format {
+        ImageFormat::Png => png_ends(bytes),
+        // RIFF: four characters, then the length of what follows, little-endian.
+        ImageFormat::WebP => bytes
+            .get(4..8)
+            .and_then(|length| length.try_into().ok())
+            .is_some_and(|length| u64::from(u32::from_le_bytes(length)) + 8 <= bytes.len() as u64),
+        ImageFormat::Gif => gif_ends(bytes).is_some(),
+        _ => true,
+    }
+}
+
+/// Whether there is an `IEND` chunk. After 8 bytes of signature each chunk has its length, type,
+/// data and 4 bytes of checksum.
+fn png_ends(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((head, tail)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(next) = length.checked_add(4).and_then(|length| tail.get(length..)) else {
+            return false;
+        };
+        if &head[4..] == b"IEND" {
+            return true;
+        }
+        rest = next;
+    }
+    false
+}
+
+/// `Some` when there is a trailer. After the header and the logical screen descriptor come blocks:
+/// extensions (0x21) and pictures (0x2c), each ending in sub-blocks (GIF89a, 15 to 27).
+fn gif_ends(bytes: &[u8]) -> Option<()> {
+    /// Bytes of the colour table that a packed field speaks of.
+    fn table(packed: u8) -> usize {
+        if packed & 0x80 != 0 { 3 << ((packed & 7) + 1) } else { 0 }
+    }
+    let mut at = 13 + table(*bytes.get(10)?);
+    loop {
+        match bytes.get(at)? {
+            0x21 => at += 2,
+            0x2c => at += 11 + table(*bytes.get(at + 9)?),
+            0x3b => return Some(()),
+            _ => return None,
+        }
+        loop {
+            let length = usize::from(*bytes.get(at)?);
+            at += 1 + length;
+            if length == 0 {
+                break;
+            }
+        }
+    }
+}
+
+fn described(error: ImageError, name: String, format: &'static str) -> PhotoError {
+    let reason = error.to_string().replace('\n', " ");
+    match error {
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            PhotoError::Truncated { name, format }
+        }
+        ImageError::Unsupported(_) | ImageError::Limits(_) => PhotoError::Unsupported { name, reason },
+        _ => PhotoError::Damaged { name, format, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(width: u32, height: u32) -> DynamicImage {
+        RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 5) as u8, (y * 7) as u8, (x * y) as u8]))
+            .into()
+    }
+
+    fn encode(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).expect("encoded");
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn lossless_formats_keep_every_pixel() {
+        let picture = sample(50, 30);
+        for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
+            let mut bytes = encode(&picture, format);
+            assert_eq!(&decode(&bytes, "a").expect("decoded"), picture.as_rgb8().expect("RGB"));
+            bytes.extend_from_slice(b"more");
+            assert!(decode(&bytes, "a").is_ok(), "{format:?} with bytes after its end");
+        }
+    }
+
+    #[test]
+    fn grey_becomes_rgb() {
+        let grey = DynamicImage::ImageLuma8(sample(20, 20).into_luma8());
+        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+            let photo = decode(&encode(&grey, format), "a").expect("decoded");
+            assert!(photo.pixels().all(|p| p[0] == p[1] && p[1] == p[2]), "{format:?}");
+            assert!(photo.get_pixel(19, 19)[0] > 60, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_at_any_point_is_an_error() {
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+            ImageFormat::Tiff,
+            ImageFormat::Gif,
+        ] {
+            let bytes = encode(&sample(24, 16), format);
+            for end in 0..bytes.len() {
+                let error = decode(&bytes[..end], "a.x")
+                    .expect_err(&format!("{format:?}: {end} of {}", bytes.len()))
+                    .to_string();
+                assert!(error.starts_with("unable to decode a.x: ") && !error.contains('\n'), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_is_refused_before_memory_is_taken() {
+        // 20,000 x 20,000 in a header of 54 bytes.
+        let mut bytes = encode(&sample(4, 4), ImageFormat::Bmp);
+        bytes[18..22].copy_from_slice(&20_000_i32.to_le_bytes());
+        bytes[22..26].copy_from_slice(&20_000_i32.to_le_bytes());
+        let error = decode(&bytes, "big.bmp").expect_err("too large").to_string();
+        assert_eq!(
+            error,
+            "unable to decode big.bmp: 20000x20000 pixels are beyond the limit of 100 megapixels (scale it down)"
+        );
+        let mut bytes = encode(&sample(8, 8), ImageFormat::Jpeg);
+        let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("frame header");
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
+        assert!(matches!(decode(&bytes, "a"), Err(PhotoError::TooLarge { width: 20_000, .. })));
+    }
+
+    #[test]
+    fn exif_orientation_is_applied() {
+        // Exif with the one entry 0x112 = 6: to be turned by a quarter clockwise.
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let mut picture = sample(32, 16).into_rgb8();
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            *pixel = if x < 16 && y < 8 { image::Rgb([255; 3]) } else { image::Rgb([0; 3]) };
+        }
+        let bytes = encode(&picture.into(), ImageFormat::Jpeg);
+        let bytes = [&bytes[..2], exif, &bytes[2..]].concat();
+        let photo = decode(&bytes, "a").expect("decoded");
+        assert_eq!(photo.dimensions(), (16, 32));
+        // The upper left quarter is at the upper right now.
+        assert!(photo.get_pixel(12, 4)[0] > 200);
+        assert!(photo.get_pixel(4, 4)[0] < 50);
+    }
+
+    #[test]
+    fn what_is_no_photo() {
+        let cases: [(&[u8], &str); 3] = [
+            (b"", "unable to decode x: the file is empty (copy it again)"),
+            (b"hello", "unable to decode x: it is no JPEG"),
+            (b"\x00\x00\x01\x00", "unable to decode x: it is no JPEG"),
+        ];
+        for (bytes, message) in cases {
+            let error = decode(bytes, "x").expect_err("no photo").to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        assert!(matches!(read(Path::new("/dev/zero")), Err(PhotoError::NotAFile { .. })));
+        assert!(matches!(read(Path::new("/nowhere.jpg")), Err(PhotoError::Read { .. })));
+    }
+}

@@ -1,0 +1,256 @@
+//! Finding faces in a frame: BlazeFace (Bazarevsky et al. 2019, arXiv:1907.05047) as MediaPipe 0.10
+//! runs it. Pure apart from the engine.
+
+mod boxes;
+mod letterbox;
+mod nms;
+
+use std::ops::RangeInclusive;
+
+use crate::config;
+use crate::nets::engine::{DType, Engine, EngineError};
+use crate::nets::sidecar::{DetectorModel, Unfit};
+use crate::vocabulary::emotion::{Detection, Landmarks};
+use crate::vocabulary::frame::{Frame, Point, Rect};
+
+use boxes::Candidate;
+use letterbox::{Letterbox, Region};
+
+/// A face that fills a photo is missed by nets made on faces with surroundings: a photo in which
+/// nothing is found is looked at from farther away, by these factors.
+const ZOOM_OUT: [f32; 2] = [1.5, 2.5];
+
+/// Size of faces that are believed in such a look, in units of the photo's shorter side. It is about
+/// faces that fill the photo; smaller ones were large enough in the first look.
+const FILLING: RangeInclusive<f32> = 0.4..=1.4;
+
+/// Side of the tiles in which a photo's small faces are looked for, in units of its longer side.
+const TILE: f32 = 0.6;
+
+/// More looks see more false faces: a face found in a tile must be surer by this part of what
+/// `min_score` leaves to certainty (0.65 for 0.5).
+const TILE_SURER: f32 = 0.3;
+
+/// Where a face is known to be, a weak answer is one, too.
+const LOOSE_SCORE: f32 = 0.3;
+
+/// Boxes that overlap by so much are of one face.
+pub const SAME_FACE_IOU: f32 = 0.3;
+
+/// Finds faces; belongs to one thread.
+pub struct FaceDetector {
+    engine: Box<dyn Engine>,
+    model: DetectorModel,
+    settings: config::Detector,
+    anchors: Vec<Point>,
+    letterbox: Letterbox,
+    input: Vec<u8>,
+}
+
+impl FaceDetector {
+    /// # Errors
+    /// When the sidecar does not describe the engine's model.
+    pub fn new(
+        engine: Box<dyn Engine>,
+        model: DetectorModel,
+        settings: &config::Detector,
+    ) -> Result<Self, Unfit> {
+        model.check(engine.as_ref())?;
+        let input = &model.header.input;
+        let anchors = boxes::anchors(&model.anchors, input.width, input.height);
+        let counts = [(model.boxes_output, boxes::VALUES), (model.scores_output, 1)];
+        for (index, values) in counts {
+            let tensor = engine
+                .outputs()
+                .get(index)
+                .ok_or_else(|| Unfit(format!("it has no output {index}, which the sidecar names")))?;
+            if tensor.elements() != anchors.len() * values || tensor.dtype != DType::Float32 {
+                return Err(Unfit(format!(
+                    "output {index} is {:?} of {}, the sidecar's {} anchors want {values} float32 each",
+                    tensor.shape,
+                    tensor.dtype.name(),
+                    anchors.len()
+                )));
+            }
+        }
+        let letterbox = Letterbox::new(input.width, input.height, input.mean, input.std);
+        Ok(Self { engine, model, settings: settings.clone(), anchors, letterbox, input: Vec::new() })
+    }
+
+    /// The model's name and version.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.model.header.name, self.model.header.version)
+    }
+
+    /// The faces in `frame`, the most certain first, in pixels of the frame; at most
+    /// `detector.max_faces`, each at least as certain and as large as configured.
+    pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let mut faces = self.look(frame, Region::whole(frame), self.settings.min_score)?;
+        faces.truncate(self.settings.max_faces);
+        Ok(faces)
+    }
+
+    /// The faces in a photo, as [`Self::detect`] answers them. Time matters less than with a camera,
+    /// so the net looks up to seven times: at tiles for small faces, and from farther away for one
+    /// that fills the photo.
+    pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let mut faces = self.look(photo, Region::whole(photo), self.settings.min_score)?;
+        if faces.is_empty() {
+            faces = self.look_from_afar(photo)?;
+        }
+        let more = self.look_at_tiles(photo)?;
+        nms::add_apart(&mut faces, more, self.model.iou);
+        faces.truncate(self.settings.max_faces);
+        Ok(faces)
+    }
+
+    /// The faces in a photo that is seen from `factor` times as far away, each at least as certain as
+    /// `min_score`.
+    pub fn detect_from(
+        &mut self,
+        photo: &Frame,
+        factor: f32,
+        min_score: f32,
+    ) -> Result<Vec<Detection>, EngineError> {
+        self.look(photo, Region::whole(photo).enlarged(factor), min_score)
+    }
+
+    /// The face again, in a square whose side is `factor` times that of its box: with a face of always the
+    /// same size in the same place, the net places the key points better. `None` where it sees none there.
+    pub fn look_closer(
+        &mut self,
+        frame: &Frame,
+        face: &Detection,
+        factor: f32,
+    ) -> Result<Option<Detection>, EngineError> {
+        let (center, bounds) = (face.bounds.center(), face.bounds);
+        let side = bounds.width.max(bounds.height);
+        let region = Region { x: center.x - side / 2.0, y: center.y - side / 2.0, side }.enlarged(factor);
+        let faces = self.look(frame, region, LOOSE_SCORE)?;
+        let overlap = |face: &Detection| face.bounds.iou(&bounds);
+        let nearest = faces.into_iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+        Ok(nearest.filter(|face| overlap(face) >= SAME_FACE_IOU))
+    }
+
+    fn look_from_afar(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let shorter = photo.width.min(photo.height) as f32;
+        for factor in ZOOM_OUT {
+            let region = Region::whole(photo).enlarged(factor);
+            let mut faces = self.look(photo, region, self.settings.min_score)?;
+            faces.retain(|face| FILLING.contains(&(face.bounds.width / shorter)));
+            if !faces.is_empty() {
+                return Ok(faces);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// A photo whose tiles have no more pixels than the net's input shows nothing new in them.
+    fn look_at_tiles(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
+        let mut faces = Vec::new();
+        if photo.width.max(photo.height) as f32 * TILE > self.model.header.input.width as f32 {
+            let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
+            for tile in Region::tiles(photo, TILE) {
+                faces.extend(self.look(photo, tile, min_score)?);
+            }
+        }
+        Ok(faces)
+    }
+
+    /// All faces of the configured size in `region` of `frame`, the most certain first.
+    fn look(&mut self, frame: &Frame, region: Region, min_score: f32) -> Result<Vec<Detection>, EngineError> {
+        self.letterbox.fill(frame, region, &mut self.input);
+        self.engine.run(&self.input)?;
+        let input = &self.model.header.input;
+        let candidates = boxes::decode(
+            self.engine.output(self.model.boxes_output),
+            self.engine.output(self.model.scores_output),
+            &self.anchors,
+            (input.width, input.height),
+            min_score,
+        );
+        let least = self.settings.min_size as f32;
+        let faces = nms::weighted(candidates, self.model.iou);
+        let faces = faces.iter().map(|face| to_frame(face, region));
+        Ok(faces.filter(|face| face.bounds.width.min(face.bounds.height) >= least).collect())
+    }
+}
+
+/// From the net's unit square to pixels of the frame.
+fn to_frame(candidate: &Candidate, region: Region) -> Detection {
+    let point = |[x, y]: [f32; 2]| Point { x: region.x + x * region.side, y: region.y + y * region.side };
+    let [x, y, width, height] = candidate.bounds;
+    let corner = point([x, y]);
+    let [right_eye, left_eye, nose, mouth, right_ear, left_ear] = candidate.points.map(point);
+    Detection {
+        bounds: Rect { x: corner.x, y: corner.y, width: width * region.side, height: height * region.side },
+        score: candidate.score,
+        landmarks: Landmarks { right_eye, left_eye, nose, mouth, right_ear, left_ear },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::nets::sidecar::AnchorLayer;
+
+    fn floats(values: &Value) -> Vec<f32> {
+        values
+            .as_array()
+            .expect("numbers")
+            .iter()
+            .map(|value| value.as_f64().expect("number") as f32)
+            .collect()
+    }
+
+    /// From the nets' raw answers to the faces that MediaPipe makes of them (`tests/data/blazeface.py`).
+    #[test]
+    fn raw_answers_become_mediapipes_faces() {
+        let short = vec![AnchorLayer { stride: 8, per_cell: 2 }, AnchorLayer { stride: 16, per_cell: 6 }];
+        let full = vec![AnchorLayer { stride: 4, per_cell: 1 }];
+        let cases: Value =
+            serde_json::from_str(include_str!("../../../tests/data/blazeface.json")).expect("JSON");
+        for case in cases.as_array().expect("cases") {
+            let (layers, side) =
+                if case["detector"] == "face-short-range" { (&short, 128) } else { (&full, 192) };
+            let anchors = boxes::anchors(layers, side, side);
+            let mut values = vec![0.0; anchors.len() * boxes::VALUES];
+            let mut scores = vec![f32::NEG_INFINITY; anchors.len()];
+            for candidate in case["candidates"].as_array().expect("candidates") {
+                let anchor = candidate["anchor"].as_u64().expect("index") as usize;
+                scores[anchor] = candidate["logit"].as_f64().expect("number") as f32;
+                values[anchor * boxes::VALUES..][..boxes::VALUES]
+                    .copy_from_slice(&floats(&candidate["values"]));
+            }
+            let bytes =
+                |values: &[f32]| values.iter().flat_map(|value| value.to_ne_bytes()).collect::<Vec<u8>>();
+            let min_score = case["min_score"].as_f64().expect("number") as f32;
+            let candidates =
+                boxes::decode(&bytes(&values), &bytes(&scores), &anchors, (side, side), min_score);
+            let region = match case["picture"].as_str() {
+                Some("pair") => Region { x: 0.0, y: -256.0, side: 1024.0 },
+                _ => Region { x: 0.0, y: 0.0, side: 512.0 },
+            };
+            let faces = nms::weighted(candidates, 0.3);
+            let expected = case["faces"].as_array().expect("faces");
+            assert_eq!(faces.len(), expected.len(), "{case}");
+            for (face, expected) in faces.iter().map(|face| to_frame(face, region)).zip(expected) {
+                let Rect { x, y, width, height } = face.bounds;
+                let own = [face.score * 100.0, x, y, width, height];
+                let score = 100.0 * expected["score"].as_f64().expect("number") as f32;
+                let theirs = [vec![score], floats(&expected["box"])].concat();
+                for (own, theirs) in own.iter().zip(theirs) {
+                    assert!((own - theirs).abs() < 0.05, "{face:?} {expected}");
+                }
+                let eye = floats(&expected["points"][0]);
+                let own = face.landmarks.right_eye;
+                assert!(
+                    (own.x - eye[0]).abs() < 0.05 && (own.y - eye[1]).abs() < 0.05,
+                    "{face:?} {expected}"
+                );
+            }
+        }
+    }
+}
