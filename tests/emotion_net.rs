@@ -1,5 +1,5 @@
 //! The emotion net gives the numbers that the training toolkit wrote down: `tests/golden/emotion-net.json`
-//! by `python -m emotion_training golden`, checked on that side by its own test of the same file.
+//! by `python -m face_training golden`, checked on that side by its own test of the same file.
 
 use std::path::Path;
 use std::time::Instant;
@@ -71,7 +71,7 @@ fn the_toolkit_and_the_daemon_get_the_same_numbers() {
     assert_eq!(
         sha256(&std::fs::read(&path).expect("reads")),
         table.model_sha256,
-        "another model: python -m emotion_training golden --model models/emotion.tflite --out tests/golden/emotion-net.json"
+        "another model: python -m face_training golden --model models/emotion.tflite --out tests/golden/emotion-net.json"
     );
     let described: EmotionModel = sidecar::read(&path, Kind::Emotion).expect("sidecar");
     let mut engine = load::bare_classifier(&config).expect("loads");

@@ -52,7 +52,7 @@ def write_votes(path, rows):
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory):
     """Prepared data of bright "happy" and dark "sad" squares: (folder, recipe path)."""
-    from emotion_training import dataset
+    from face_training.tasks.emotion import dataset
 
     folder = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(1)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import face_row, write_faces, write_votes
 
-from emotion_training import dataset, fer2013
-from emotion_training.errors import TrainingError
-from emotion_training.labels import balance_weights, distribution, majority
+from face_training.errors import TrainingError
+from face_training.tasks.emotion import dataset, fer2013
+from face_training.tasks.emotion.labels import balance_weights, distribution, majority
 
 GREY = np.full(48 * 48, 7)
 

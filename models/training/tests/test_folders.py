@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotion_training import crops, dataset
-from emotion_training.errors import TrainingError
+from face_training.errors import TrainingError
+from face_training.tasks.emotion import crops, dataset
 
 REPOSITORY = Path(__file__).parents[3]
 # NASA's portrait of Eileen Collins (public domain), fetched by scripts/prepare.sh.

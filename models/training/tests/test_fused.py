@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from emotion_training import nets
-from emotion_training.fused import FusedBatchNormalization, fuse
-from emotion_training.transfer import leaves
+from face_training.nets import builders as nets
+from face_training.nets.fused import FusedBatchNormalization, fuse
+from face_training.nets.transfer import leaves
 
 
 def _step(model, pictures):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotion_training import golden
-from emotion_training.__main__ import main
+from face_training.__main__ import main
+from face_training.tasks.emotion import golden
 
 ROOT = Path(__file__).parents[3]
 MODEL, TABLE = ROOT / "models/emotion.tflite", ROOT / "tests/golden/emotion-net.json"
@@ -16,7 +16,7 @@ MODEL, TABLE = ROOT / "models/emotion.tflite", ROOT / "tests/golden/emotion-net.
 def test_the_shipped_model_gives_the_golden_table():
     kept, made = json.loads(TABLE.read_text(encoding="utf-8")), golden.table(MODEL)
     assert made["model_sha256"] == kept["model_sha256"], (
-        "another model: python -m emotion_training golden"
+        "another model: python -m face_training golden"
         " --model models/emotion.tflite --out tests/golden/emotion-net.json"
     )
     for key in ("formula", "labels", "temperature", "encoded_pixels_0_to_255"):

@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from emotion_training import nets, recipe, transfer
-from emotion_training.errors import TrainingError
-from emotion_training.evaluate import TfliteModel, keras_logits
-from emotion_training.quantise import CORAL_OPERATORS, convert, operators
-from emotion_training.train import Trainer
+from face_training import recipe
+from face_training.errors import TrainingError
+from face_training.export.quantise import CORAL_OPERATORS, convert, operators
+from face_training.nets import builders as nets
+from face_training.nets import transfer
+from face_training.nets.models import TfliteModel, keras_logits
+from face_training.training.trainer import Trainer
 
 # Nothing but speed: the smallest that each builder takes.
 SMALLEST = {name: {"side": 32, "weights": "none"} for name in transfer.BACKBONES}

@@ -8,9 +8,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from emotion_training import augment, export, metrics, nets, recipe
-from emotion_training.errors import TrainingError
-from emotion_training.train import learning_rate
+from face_training import recipe
+from face_training.data import augment
+from face_training.errors import TrainingError
+from face_training.export import export
+from face_training.nets import builders as nets
+from face_training.tasks.emotion import metrics
+from face_training.training.trainer import learning_rate
 
 
 def test_figures_by_hand():

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from emotion_training import nets, recipe
-from emotion_training.labels import FER2013_EMOTIONS
+from face_training import recipe
+from face_training.nets import builders as nets
+from face_training.tasks.emotion.labels import FER2013_EMOTIONS
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 

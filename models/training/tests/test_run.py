@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from pptx import Presentation
 
-from emotion_training import plots, runs
-from emotion_training.__main__ import main
-from emotion_training.evaluate import TfliteModel
+from face_training.__main__ import main
+from face_training.nets.models import TfliteModel
+from face_training.report import plots
+from face_training.training import runs
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -41,7 +42,7 @@ def _wait_for(path, process, seconds=120):
 
 def test_a_killed_run_ends_like_an_unbroken_one(made_up, unbroken, tmp_path):
     run = tmp_path / "killed"
-    command = [sys.executable, "-m", "emotion_training", *_train(made_up, run)]
+    command = [sys.executable, "-m", "face_training", *_train(made_up, run)]
     process = subprocess.Popen(
         command, cwd=PACKAGE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emotion_training import targets
-from emotion_training.recipe import Targets
+from face_training.recipe import Targets
+from face_training.tasks.emotion import targets
 
 # A face with votes 6 happy, 4 sad whose own label is sad; one that nobody voted on, fear;
 # one without a majority, own label neutral; one that taggers called no face, own label happy.

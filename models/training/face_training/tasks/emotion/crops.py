@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .errors import TrainingError
+from ...errors import TrainingError
 from .rows import SIDE
 
 BINARY = "EMOTIOND_BIN"
 # Of a clone that holds this package.
-_CLONE = Path(__file__).resolve().parents[3]
+_CLONE = Path(__file__).resolve().parents[5]
 
 
 def find(emotiond=None):

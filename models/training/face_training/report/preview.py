@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import dataset, nets, recipe, runs
-from .augment import contact_sheet
-from .labels import EMOTIONS
-from .rows import SIDE
-from .transfer import BACKBONES
+from .. import recipe
+from ..data.augment import contact_sheet
+from ..files import write_whole
+from ..nets import builders as nets
+from ..nets.transfer import BACKBONES
+from ..tasks.emotion import dataset
+from ..tasks.emotion.labels import EMOTIONS
+from ..tasks.emotion.rows import SIDE
 
 
 def preview(recipe_path, data, out, faces=8, seed=1):
@@ -18,7 +21,7 @@ def preview(recipe_path, data, out, faces=8, seed=1):
     pixels, _ = dataset.split(data, plan.train.train_split).soft(plan.targets)
     chosen = np.random.default_rng(seed).permutation(len(pixels))[:faces]
     sheet = Image.fromarray(contact_sheet(pixels[chosen], plan.augment, seed))
-    runs.write_whole(out, lambda part: sheet.save(part, "PNG"))
+    write_whole(out, lambda part: sheet.save(part, "PNG"))
     return out
 
 

@@ -8,8 +8,9 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from . import dataset, recipe
-from .errors import TrainingError
+from .. import recipe
+from ..errors import TrainingError
+from ..tasks.emotion import dataset
 from .export import measure, write
 
 

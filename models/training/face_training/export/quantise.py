@@ -17,8 +17,8 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from .errors import TrainingError
-from .evaluate import MEAN, STD, TfliteModel
+from ..errors import TrainingError
+from ..nets.models import MEAN, STD, TfliteModel
 
 # Operators of the Edge TPU compiler's list that image classifiers use
 # (https://coral.ai/docs/edgetpu/models-intro/#supported-operations). HARD_SWISH is not on it.

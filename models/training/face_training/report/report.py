@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dataset, metrics, nets, plots, recipe, runs, slides
+from .. import recipe
+from ..errors import TrainingError
+from ..files import write_text, write_whole
+from ..nets import builders as nets
+from ..nets.models import load_keras
+from ..tasks.emotion import dataset, metrics
+from ..tasks.emotion.evaluate import Ensemble, evaluate
+from ..training import runs
 from . import page as pages
-from .errors import TrainingError
-from .evaluate import Ensemble, evaluate, load_keras
+from . import plots, slides
 
 INTENDED_USE = """\
 Tell which expression a face shows, for emotiond's display and messages: one grey
@@ -142,7 +148,7 @@ def _card(findings, card):
 # {plan.name} {plan.version}
 
 {plan.description[:1].upper()}{plan.description[1:]}.
-Made by `recipes/{plan.name}.toml`; this card is written by `python -m emotion_training report`.
+Made by `recipes/{plan.name}.toml`; this card is written by `python -m face_training report`.
 
 | | |
 | --- | --- |
@@ -244,8 +250,8 @@ def report(run, data, model, card):
     card.parent.mkdir(parents=True, exist_ok=True)
     for name in ("curves", "confusion"):
         card.with_suffix(f".{name}.png").write_bytes(findings.plots[name])
-    runs.write_text(card, _card(findings, card))
+    write_text(card, _card(findings, card))
     page, deck = Path(run) / runs.PAGE, Path(run) / runs.SLIDES
-    runs.write_text(page, pages.page(findings))
-    runs.write_whole(deck, lambda part: slides.write(findings, part))
+    write_text(page, pages.page(findings))
+    write_whole(deck, lambda part: slides.write(findings, part))
     return card, page, deck

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import platform
 import shutil
 import zipfile
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__
-from .errors import TrainingError
+from .. import __version__
+from ..errors import TrainingError
+from ..files import write_whole
 
 RECIPE = "recipe.toml"
 STATE = "state.npz"
@@ -29,19 +29,6 @@ LOG_COLUMNS = (
 )  # fmt: skip
 
 
-def write_whole(path, write):
-    """Let `write` make a file under another name, then move it to `path` in one step."""
-    path = Path(path)
-    part = path.with_name(f".part-{path.name}")
-    write(part)
-    os.replace(part, path)
-
-
-def write_text(path, text):
-    """Write a text file whole or not at all."""
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-
-
 def open_run(folder, recipe_path):
     """Make a run folder, or go on with one that was made from the same recipe text."""
     folder = Path(folder)
@@ -54,7 +41,7 @@ def open_run(folder, recipe_path):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(kept, lambda part: shutil.copyfile(recipe_path, part))
-    versions = {"python": platform.python_version(), "emotion_training": __version__}
+    versions = {"python": platform.python_version(), "face_training": __version__}
     for package in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn"):
         try:
             versions[package] = metadata.version(package)

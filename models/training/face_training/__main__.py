@@ -1,4 +1,4 @@
-"""Command line: python -m emotion_training prepare | augment | train | distill | evaluate | …"""
+"""Command line: python -m face_training prepare | augment | train | distill | evaluate | …"""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ def _say(text):
 
 
 def _prepare(options):
-    from . import dataset
+    from .tasks.emotion import dataset
 
     if options.votes and not options.fer2013:
         raise TrainingError("unable to prepare: --votes needs the faces of --fer2013")
@@ -57,32 +57,32 @@ def _counts_table(counts):
 
 
 def _train(options):
-    from .train import train
+    from .training.trainer import train
 
     _say(train(options.recipe, options.data, options.run, say=_say))
 
 
 def _distill(options):
-    from .distill import distill
+    from .training.distill import distill
 
     _say(distill(options.recipe, options.data, options.run, options.teacher, say=_say))
 
 
 def _augment(options):
-    from .preview import preview
+    from .data.preview import preview
 
     _say(preview(options.recipe, options.data, options.out, options.faces, options.seed))
 
 
 def _nets(_options):
-    from .preview import nets_table
+    from .data.preview import nets_table
 
     _say(nets_table())
 
 
 def _evaluate(options):
-    from . import dataset
-    from .evaluate import evaluate
+    from .tasks.emotion import dataset
+    from .tasks.emotion.evaluate import evaluate
 
     split = dataset.split(options.data, options.split)
     labels = [label.strip() for label in options.labels.split(",")] if options.labels else None
@@ -98,7 +98,7 @@ def _evaluate(options):
 
 
 def _export(options):
-    from .export import export
+    from .export.export import export
 
     given = {key: getattr(options, key) for key in ("prior_shift", "remedy")}
     described = export(
@@ -110,20 +110,20 @@ def _export(options):
 
 
 def _shift(options):
-    from .shift import shift
+    from .export.shift import shift
 
     shift(options.model, options.recipe, options.data, options.out, say=_say)
 
 
 def _report(options):
-    from .report import report
+    from .report.report import report
 
     for path in report(options.run, options.data, options.model, options.card):
         _say(path)
 
 
 def _golden(options):
-    from .golden import write
+    from .tasks.emotion.golden import write
 
     _say(write(options.model, options.out))
 
@@ -192,7 +192,7 @@ def _add_evaluate(command, data):
 
 def parser():
     """Build the parser of the command line."""
-    top = argparse.ArgumentParser(prog="emotion_training", description=__doc__)
+    top = argparse.ArgumentParser(prog="face_training", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(act, text, **required):

@@ -15,9 +15,9 @@ from PIL import Image
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
+from ...data.tables import cells, columns, open_csv
+from ...errors import TrainingError
 from . import crops
-from .errors import TrainingError
-from .fer2013 import cells, columns, open_csv
 from .labels import EMOTIONS, VOTE_COLUMNS, named
 from .rows import SIDE, TRAINING, Rows
 

@@ -9,13 +9,18 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from . import dataset, metrics, nets, recipe, runs, transfer
-from .augment import augment, mixup
-from .errors import TrainingError
-from .evaluate import keras_logits
-from .fused import fuse
-from .labels import balance_weights
-from .rows import SIDE
+from .. import recipe
+from ..data.augment import augment, mixup
+from ..errors import TrainingError
+from ..files import write_whole
+from ..nets import builders as nets
+from ..nets import transfer
+from ..nets.fused import fuse
+from ..nets.models import keras_logits
+from ..tasks.emotion import dataset, metrics
+from ..tasks.emotion.labels import balance_weights
+from ..tasks.emotion.rows import SIDE
+from . import runs
 
 
 def learning_rate(step, steps, warmup, peak):
@@ -235,4 +240,4 @@ def run_all(trainer, data, folder, say):
 
 def _save_model(model, folder):
     # Keras demands the .keras ending, so the part has to end in it as well.
-    runs.write_whole(Path(folder) / runs.MODEL, lambda part: model.save(part))
+    write_whole(Path(folder) / runs.MODEL, lambda part: model.save(part))

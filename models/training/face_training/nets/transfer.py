@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from .errors import TrainingError
+from ..errors import TrainingError
 
 # Fixed arithmetic: no stage of a training changes it, and files to start from need not have it.
 GREY = "grey_to_rgb"

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from . import metrics
+from ..tasks.emotion import metrics
 
 _BLUE, _ORANGE, _GREEN = "#2b6cb0", "#c05621", "#2f855a"
 

@@ -4,26 +4,18 @@ FER2013: Goodfellow et al. 2013; one row a face, `emotion,pixels,Usage`, 48x48 g
 FER+: Barsoum et al. 2016, arXiv:1608.01041; `fer2013new.csv`, the same rows in the same order.
 """
 
-import contextlib
 import csv
-import gzip
-import io
-import lzma
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .errors import TrainingError
+from ...data.tables import cells, columns, open_csv
+from ...errors import TrainingError
 from .labels import EMOTIONS, FER2013_EMOTIONS, VOTE_COLUMNS
 from .rows import SIDE, Rows
 
 PIXELS = SIDE * SIDE
-_UNREADABLE = (
-    OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 @dataclass
@@ -33,49 +25,6 @@ class Faces:
     pixels: np.ndarray  # uint8 (n, 48, 48)
     emotion: np.ndarray  # int8 (n,), index into FER2013_EMOTIONS
     usage: np.ndarray  # str (n,): Training, PublicTest or PrivateTest
-
-
-@contextlib.contextmanager
-def open_csv(path):
-    """Open a CSV as text, whether plain, .gz, .xz or the only CSV of a .zip."""
-    path = Path(path)
-    try:
-        with contextlib.ExitStack() as stack:
-            if path.suffix == ".gz":
-                raw = stack.enter_context(gzip.open(path))
-            elif path.suffix == ".xz":
-                raw = stack.enter_context(lzma.open(path))
-            elif path.suffix == ".zip":
-                raw = stack.enter_context(_open_zip_member(stack, path))
-            else:
-                raw = stack.enter_context(open(path, "rb"))
-            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-    except _UNREADABLE as error:
-        raise TrainingError(f"unable to read {path}: {error}") from error
-
-
-def _open_zip_member(stack, path):
-    archive = stack.enter_context(zipfile.ZipFile(path))
-    names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-    if len(names) != 1:
-        raise TrainingError(f"unable to read {path}: it holds {len(names)} CSV files, not one")
-    return archive.open(names[0])
-
-
-def columns(header, path, wanted):
-    """Return the positions of the wanted columns, by name."""
-    header = [name.strip() for name in header]
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise TrainingError(f"unable to read {path}: no column {', '.join(missing)} in its header")
-    return [header.index(name) for name in wanted]
-
-
-def cells(row, wanted, place):
-    """Return the texts of a row's wanted columns."""
-    if len(row) <= max(wanted):
-        raise TrainingError(f"unable to read {place}: {len(row)} columns, too few")
-    return [row[column].strip() for column in wanted]
 
 
 def _face(label, text, place):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import TrainingError
-from .labels import EMOTIONS, FER2013_EMOTIONS
+from .tasks.emotion.labels import EMOTIONS, FER2013_EMOTIONS
 
 
 def _between(default, least, most):

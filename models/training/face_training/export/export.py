@@ -14,11 +14,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from . import dataset, metrics, recipe, runs
-from .errors import TrainingError
-from .evaluate import MEAN, STD, keras_logits, load_keras
+from .. import recipe
+from ..errors import TrainingError
+from ..files import write_text
+from ..nets.models import MEAN, STD, keras_logits, load_keras
+from ..tasks.emotion import dataset, metrics
+from ..tasks.emotion.rows import SIDE
+from ..training import runs
 from .quantise import Calibration, check, convert
-from .rows import SIDE
 from .simulate import fine_tune
 
 # What int8 may lose against float before a remedy is looked for: half a point of accuracy.
@@ -228,7 +231,7 @@ def export(out, data, run=None, model=None, recipe_path=None, say=print, **chang
             "tries": [one.row() for one in quantiser.tries],
             "kept": str(best),
         }
-        runs.write_text(Path(run) / runs.EXPORT, json.dumps(table, indent=2) + "\n")
+        write_text(Path(run) / runs.EXPORT, json.dumps(table, indent=2) + "\n")
     return described
 
 
@@ -243,7 +246,7 @@ def write(out, content, describe):
         trial.replace(out.with_name(f"{out.name}.tflite"))
     finally:
         trial.unlink(missing_ok=True)
-    runs.write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
+    write_text(out.with_name(f"{out.name}.json"), json.dumps(described, indent=2) + "\n")
     return described
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import TrainingError
+from ...recipe import Targets
 from . import fer2013, folders, targets
-from .errors import TrainingError
 from .labels import EMOTIONS
-from .recipe import Targets
 from .rows import Rows, join, without_repeats
 
 FILE = "faces.npz"

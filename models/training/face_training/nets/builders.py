@@ -7,8 +7,8 @@ concatenation, ReLU, average and maximum pooling, mean, fully connected.
 import keras
 from keras import layers
 
+from ..errors import TrainingError
 from . import transfer
-from .errors import TrainingError
 
 REGISTRY = {}
 

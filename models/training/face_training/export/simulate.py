@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from .errors import TrainingError
-from .evaluate import MEAN, STD
+from ..errors import TrainingError
+from ..nets.models import MEAN, STD
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
 # Their int8 output has the values of their input, so there is nothing to round.

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import dataset, metrics, recipe, runs
-from .errors import TrainingError
-from .evaluate import Ensemble, describe
-from .train import Trainer, run_all
+from .. import recipe
+from ..errors import TrainingError
+from ..files import write_whole
+from ..tasks.emotion import dataset, metrics
+from ..tasks.emotion.evaluate import Ensemble, describe
+from . import runs
+from .trainer import Trainer, run_all
 
 TAUGHT = "teachers.npz"
 # Faces that the teachers see at once.
@@ -56,7 +59,7 @@ def _kept(folder, pixels, labels, teachers, say):
         with open(part, "wb") as file:
             np.savez(file, said=said, key=np.array(key))
 
-    runs.write_whole(path, write)
+    write_whole(path, write)
     return said
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import metrics, runs
-from .errors import TrainingError
-from .evaluate import MEAN, STD, quantise
-from .quantise import check
+from ...errors import TrainingError
+from ...export.quantise import check
+from ...files import write_text
+from ...nets.models import MEAN, STD, quantise
+from . import metrics
 from .rows import SIDE
 
 FORMULA = (
@@ -97,7 +98,7 @@ def table(model):
             }
         )
     return {
-        "made_by": "python -m emotion_training golden; do not edit",
+        "made_by": "python -m face_training golden; do not edit",
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "formula": FORMULA,
         "labels": labels,
@@ -112,5 +113,5 @@ def write(model, out):
     made = table(model)
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in made.items() if key != "faces"]  # fmt: skip
     rows = ",\n".join(f"    {json.dumps(row)}" for row in made["faces"])
-    runs.write_text(out, "{\n" + ",\n".join(lines) + ',\n  "faces": [\n' + rows + "\n  ]\n}\n")
+    write_text(out, "{\n" + ",\n".join(lines) + ',\n  "faces": [\n' + rows + "\n  ]\n}\n")
     return Path(out)

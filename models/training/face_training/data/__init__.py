@@ -1,0 +1,1 @@
+"""Reading, checking, joining and changing pictures."""

@@ -1,0 +1,1 @@
+"""Nets by name, what they start from, and how they normalise."""

@@ -1,0 +1,1 @@
+"""The model card, the page and the slides of a run."""

@@ -1,0 +1,1 @@
+"""Emotions: one grey face, a logit for each."""

@@ -1,0 +1,1 @@
+"""Runs: training, resuming, learning from teachers."""
