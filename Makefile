@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test fresh-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -62,6 +62,11 @@ device-test: ## the package on a whole emulated device, ARCH=arm64 (default) or 
 	deb=$$(scripts/package.sh $(ARCH)) && newer=$$(VERSION=99.0.0-1 scripts/package.sh $(ARCH)) && \
 	    vm_usb=$$(tests/vm/usb/build.sh $(ARCH)) && \
 	    tests/vm/device/run.sh $$deb $$newer $$vm_usb $${CARGO_TARGET_DIR:-target}/device-test
+
+fresh-test: SUITES ?= bookworm trixie
+fresh-test: ## `make run` and `make test` on bare Debian 12 and 13 (SUITES), then again without network
+	@scripts/prepare.sh fresh-test
+	scripts/fresh-test.sh $(SUITES)
 
 house-test: ## the daemon in the real Home Assistant
 	@scripts/prepare.sh test-all

@@ -2,7 +2,7 @@
 # Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|package|run|test|lint|test-all|device-test|gpu|people-model [ARCH]
+#   scripts/prepare.sh build|package|run|test|lint|test-all|device-test|fresh-test|gpu|people-model [ARCH]
 #
 # ARCH: amd64 or arm64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
 # which classifier.delegate = "gpu" needs.
@@ -10,7 +10,7 @@
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|package|run|test|lint|test-all|device-test|gpu|people-model [ARCH]"}
+step=${1:?"usage: $0 build|package|run|test|lint|test-all|device-test|fresh-test|gpu|people-model [ARCH]"}
 native=$(dpkg --print-architecture)
 arch=${2:-$native}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,6 +36,7 @@ device-test)
     case $arch in arm64) packages="$packages qemu-system-arm" ;; *) packages="$packages qemu-system-x86" ;; esac
     [ "$arch" = "$native" ] || packages="$packages qemu-user-static"
     ;;
+fresh-test) packages='git iproute2 mmdebstrap' ;;
 *) echo "unknown step $step" >&2; exit 2 ;;
 esac
 # Any Node that is there already will do.
@@ -175,6 +176,8 @@ fetch_promtool() {
 }
 
 install_packages
+# What it tests fetches the rest.
+[ "$step" != fresh-test ] || exit 0
 fetch_runtime
 fetch_detectors
 case $step in build | package | gpu) ;; *) fetch_portrait ;; esac

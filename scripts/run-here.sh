@@ -8,6 +8,7 @@ emotiond=${CARGO_TARGET_DIR:-$root/target}/release/emotiond
 portrait=$root/third_party/portrait.png
 clip=$root/third_party/portrait.mkv
 port=1883
+page=8080
 work=$(mktemp -d)
 broker=
 daemon=
@@ -50,7 +51,8 @@ if listening $port; then
 else
     printf 'listener %s 127.0.0.1\nallow_anonymous true\n' $port >"$work/mosquitto.conf"
     # /usr/sbin is in no user's PATH on Debian.
-    PATH=$PATH:/usr/sbin mosquitto -c "$work/mosquitto.conf" >"$work/mosquitto.log" 2>&1 &
+    # In a session of its own, so that Ctrl-C reaches the daemon first, which says goodbye to it.
+    PATH=$PATH:/usr/sbin setsid mosquitto -c "$work/mosquitto.conf" >"$work/mosquitto.log" 2>&1 &
     broker=$!
     tries=0
     until listening $port; do
@@ -65,11 +67,17 @@ else
     echo "broker:  a private one on localhost:$port, for as long as this runs"
 fi
 
+if listening $page; then
+    echo "page:    none, another program has port $page"
+    page=
+else
+    echo "page:    http://127.0.0.1:$page/"
+fi
 echo "see it:  mosquitto_sub -h localhost -p $port -t 'emotiond/#' -v"
 echo "stop it: Ctrl-C"
 echo
 
 "$emotiond" run --show --set "camera.source=$source" --set "mqtt.url=mqtt://localhost:$port" \
-    --set "device.state_dir=${XDG_STATE_HOME:-$HOME/.local/state}/emotiond" --set log.level=warn &
+    --set "web.listen=${page:+127.0.0.1:$page}" --set "device.state_dir=${XDG_STATE_HOME:-$HOME/.local/state}/emotiond" --set log.level=warn &
 daemon=$!
 wait "$daemon"
