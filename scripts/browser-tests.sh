@@ -33,7 +33,7 @@ while [ -z "$origin" ]; do
     origin=$(sed -n 's|.*listening on \(http://[0-9.:]*\)/.*|\1|p' "$work/log")
     sleep 0.1
 done
-# Two answers have no end: tests/web.rs reads them.
+# Two answers have no end: tests/it/web.rs reads them.
 cd "$work"
 "$venv/bin/st" --config-file "$root/tests/browser/schemathesis.toml" run "$origin/openapi.json" \
     --exclude-path /api/v1/events --exclude-path /api/v1/stream.mjpg --seed "${SEED:-1}" --no-color

@@ -14,7 +14,7 @@
 //! ```
 
 mod panel;
-#[path = "../../support/ssd1306_model.rs"]
+#[path = "../../it/support/ssd1306_model.rs"]
 #[allow(dead_code, reason = "shared with tests that look at more of it")]
 mod ssd1306_model;
 mod usbip;

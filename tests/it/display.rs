@@ -2,9 +2,6 @@
 //!
 //! `EMOTIOND_BLESS=1` writes the pictures anew: look at them before they are committed.
 
-#[path = "support/ssd1306_model.rs"]
-mod ssd1306_model;
-
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,7 +21,8 @@ use emotiond::display::{self, BrokerMark, CameraMark, Caption, Status, View, pre
 use emotiond::vocabulary::emotion::{Emotion, State};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{GrayImage, Luma, RgbImage};
-use ssd1306_model::Ssd1306;
+
+use crate::support::ssd1306_model::Ssd1306;
 
 const SIZES: [DisplaySize; 3] = [DisplaySize::W128H64, DisplaySize::W128H32, DisplaySize::W64H128];
 

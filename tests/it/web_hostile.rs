@@ -1,15 +1,5 @@
 //! What clients do that mean no good, or do it badly: the daemon goes on and says what is wrong.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/site.rs"]
-mod site;
-
 use std::fs;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::net::Shutdown;
@@ -17,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use image::{ImageFormat, RgbImage};
-use mosquitto::eventually;
-use running::portrait;
 use serde_json::json;
-use site::{Site, Viewer, setup};
+
+use crate::support::mosquitto::eventually;
+use crate::support::running::portrait;
+use crate::support::site::{Site, Viewer, setup};
 
 fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -59,7 +50,7 @@ fn jpeg_that_claims_more(jpeg: &[u8]) -> Vec<u8> {
 
 /// A progressive JPEG whose last scan comes again and again: little to send, much to decode.
 fn jpeg_of_many_scans() -> Vec<u8> {
-    let jpeg = include_bytes!("data/progressive.jpg");
+    let jpeg = include_bytes!("../data/progressive.jpg");
     let scan = jpeg.windows(2).rposition(|pair| pair == [0xff, 0xda]).expect("a scan");
     let (head, rest) = jpeg.split_at(scan);
     let (scan, end) = rest.split_at(rest.len() - 2);
@@ -226,7 +217,10 @@ fn a_full_queue_and_slow_senders_are_told_to_come_again() {
     // The slow ones are answered when they have come to their end after all.
     for mut stream in slow {
         stream.write_all(&jpeg[50..]).expect("sent");
-        assert_eq!(site::read(&mut BufReader::new(stream), true).expect("an answer").status, 200);
+        assert_eq!(
+            crate::support::site::read(&mut BufReader::new(stream), true).expect("an answer").status,
+            200
+        );
     }
     assert_eq!(site.classify("image/jpeg", &jpeg).status, 200);
     drop(silent);
@@ -248,7 +242,7 @@ fn ten_thousand_requests_are_answered() {
                     let path = paths[number % paths.len()];
                     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", site.address);
                     stream.write_all(request.as_bytes()).expect("sent");
-                    let answer = site::read(&mut answers, true).expect("an answer");
+                    let answer = crate::support::site::read(&mut answers, true).expect("an answer");
                     assert_eq!(answer.status, if path == "/nothing" { 404 } else { 200 }, "{path}");
                     answered.fetch_add(1, Ordering::Relaxed);
                 }

@@ -1,15 +1,11 @@
 //! Cameras as the daemon sees them: replayed photos and films made here, nodes that are no cameras,
 //! and the camera thread.
 
-#[path = "support/cameras.rs"]
-mod cameras;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use cameras::{Running, children_with, config, next, open_error};
 use emotiond::camera::thread::State;
 use emotiond::camera::{self, CameraError, list};
 use emotiond::config::{self, Pace, Rotation, Source};
@@ -18,6 +14,8 @@ use emotiond::media::photo;
 use emotiond::vocabulary::frame::{Frame, PixelFormat};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
+
+use crate::support::cameras::{Running, children_with, config, next, open_error};
 
 fn replay(path: &Path) -> config::Camera {
     config(Source::Replay(path.to_owned()))
@@ -175,7 +173,7 @@ fn folders_and_files_that_cannot_be_replayed() {
 
 #[test]
 fn a_progressive_jpeg_cut_anywhere_is_an_error() {
-    let bytes = include_bytes!("data/progressive.jpg");
+    let bytes = include_bytes!("../data/progressive.jpg");
     assert_eq!(photo::decode(bytes, "p").expect("whole").dimensions(), (24, 24));
     assert!(photo::decode(&[bytes, b"more".as_slice()].concat(), "p").is_ok());
     for end in 0..bytes.len() {
@@ -289,7 +287,7 @@ fn a_missing_ffmpeg_is_named_with_the_remedy() {
     let folder = TempDir::new().expect("temporary folder");
     let path = film(folder.path(), "a.mp4", &["-pix_fmt", "yuv420p"]);
     let output = Command::new(std::env::current_exe().expect("own path"))
-        .args(["--ignored", "--exact", "child_without_ffmpeg"])
+        .args(["--ignored", "--exact", "camera::child_without_ffmpeg"])
         .env("PATH", folder.path())
         .env("FILM", &path)
         .output()

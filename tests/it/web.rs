@@ -1,15 +1,5 @@
 //! The page and the API of the real program.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/site.rs"]
-mod site;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::BufRead;
@@ -20,11 +10,12 @@ use base64::Engine as _;
 use emotiond::config::DisplaySize;
 use emotiond::display::{CameraMark, View};
 use emotiond::vocabulary::emotion::{Emotion, State};
-use mosquitto::{Mosquitto, Watcher, eventually};
-use running::{Setup, portrait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use site::{Site, Viewer, setup};
+
+use crate::support::mosquitto::{Mosquitto, Watcher, eventually};
+use crate::support::running::{Setup, portrait};
+use crate::support::site::{Site, Viewer, setup};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -220,7 +211,7 @@ fn the_switch_is_one_for_http_and_mqtt() {
 
 #[test]
 fn health_names_the_part_that_is_not_well() {
-    let nobody = format!("mqtt://{}:1883", mosquitto::address());
+    let nobody = format!("mqtt://{}:1883", crate::support::mosquitto::address());
     let site = Site::of(Setup::new("/dev/video99", &nobody).set("web.listen", "127.0.0.1:0"));
     eventually("the camera is missed", || site.state()["parts"]["camera"]["state"] == "lost");
     let health = site.get("/healthz");

@@ -1,24 +1,15 @@
 //! The figures of the real program, and the alert rules and dashboard that are made from them, as
 //! Prometheus' own `promtool` reads them.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/site.rs"]
-mod site;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mosquitto::eventually;
 use serde_json::{Value, json};
-use site::{Site, setup};
+
+use crate::support::mosquitto::eventually;
+use crate::support::site::{Site, setup};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

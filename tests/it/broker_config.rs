@@ -1,23 +1,14 @@
 //! The mosquitto examples in `config/`, on a real mosquitto.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/stand_in.rs"]
-mod stand_in;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mosquitto::{Mosquitto, Watcher, address, eventually};
 use rumqttc::QoS;
-use running::{Setup, portrait};
-use stand_in::run;
+
+use crate::support::mosquitto::{Mosquitto, Watcher, address, eventually};
+use crate::support::running::{Setup, portrait};
+use crate::support::stand_in::run;
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto").join(name)

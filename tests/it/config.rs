@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use emotiond::config::{Config, Rules};
 
-const SHIPPED: &str = include_str!("../config/emotiond.toml");
+const SHIPPED: &str = include_str!("../../config/emotiond.toml");
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, "emotiond.toml", &BTreeMap::new()).map_err(|error| error.to_string())

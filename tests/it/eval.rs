@@ -10,10 +10,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[path = "support/program.rs"]
-mod program;
-
-use program::{emotiond, failure, model_with, portrait, text};
+use crate::support::program::{emotiond, failure, model_with, portrait, text};
 
 fn figures(args: &[&str]) -> Value {
     let output = emotiond(args);

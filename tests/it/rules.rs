@@ -1,12 +1,5 @@
 //! Rules: the real program on a replayed portrait, a real broker, a small HTTP server and commands.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -14,10 +7,11 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use mosquitto::{DEADLINE, Mosquitto, Watcher, eventually};
-use running::{Setup, portrait};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::support::mosquitto::{DEADLINE, Mosquitto, Watcher, eventually};
+use crate::support::running::{Setup, portrait};
 
 /// A request's lines up to the body, and the body.
 type Request = (String, Vec<u8>);

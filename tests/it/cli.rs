@@ -4,10 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-#[path = "support/program.rs"]
-mod program;
-
-use program::{emotiond, failure, model_with, portrait, text};
+use crate::support::program::{emotiond, failure, model_with, portrait, text};
 
 #[test]
 fn the_portrait_is_happy() {

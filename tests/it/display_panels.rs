@@ -1,12 +1,6 @@
 //! Panels other than an SSD1306 on I2C: the SH1106, either of them on SPI, and dimming at night. Models decode
 //! the bus's bytes.
 
-#[path = "support/sh1106_model.rs"]
-mod sh1106_model;
-#[path = "support/ssd1306_model.rs"]
-#[allow(dead_code, reason = "what only the SSD1306's own tests need")]
-mod ssd1306_model;
-
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::path::Path;
@@ -23,8 +17,9 @@ use emotiond::display::picture::{Picture, WIDTH};
 use emotiond::display::wire::{I2cWire, SpiWire, Wire};
 use emotiond::display::{BrokerMark, CameraMark, View, bus, night, screen};
 use emotiond::vocabulary::emotion::{Emotion, State};
-use sh1106_model::Sh1106;
-use ssd1306_model::Ssd1306;
+
+use crate::support::sh1106_model::Sh1106;
+use crate::support::ssd1306_model::Ssd1306;
 
 const SIZES: [DisplaySize; 2] = [DisplaySize::W128H64, DisplaySize::W128H32];
 const DRIVERS: [DisplayDriver; 2] = [DisplayDriver::Ssd1306, DisplayDriver::Sh1106];

@@ -1,25 +1,18 @@
 //! `emotiond people` with the real program, the real nets and real photos. Needs the descriptor model
 //! (`make people-model`): `make people-test`.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/site.rs"]
-mod site;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mosquitto::eventually;
-use running::portrait;
 use serde_json::Value;
-use site::Site;
+
+use support::mosquitto::eventually;
+use support::running::portrait;
+use support::site::Site;
 
 const EMOTIOND: &str = env!("CARGO_BIN_EXE_emotiond");
 
@@ -116,7 +109,7 @@ fn a_person_is_enrolled_found_moved_and_removed() {
 
 #[test]
 fn a_running_daemon_names_who_is_enrolled_meanwhile() {
-    let site = Site::of(site::setup().set("people.enabled", "true"));
+    let site = Site::of(support::site::setup().set("people.enabled", "true"));
     let state = site.daemon.path("state");
     let person = || site.get("/api/v1/state").json()["primary"]["person"].clone();
     eventually("a face is seen", || site.get("/api/v1/state").json()["faces"] == 1);

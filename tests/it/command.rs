@@ -1,18 +1,16 @@
 //! Programs as cameras: real ones that write pictures, and ones that do not.
 
-#[path = "support/cameras.rs"]
-mod cameras;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cameras::{Running, children_with, config, next, open_error, wait_until};
 use emotiond::camera::thread::State;
 use emotiond::camera::{self, CameraError, list};
 use emotiond::config::{self, CommandFormat, Config, Pace, RawFormat, Rotation, Source};
 use tempfile::TempDir;
+
+use crate::support::cameras::{Running, children_with, config, next, open_error, wait_until};
 
 /// The source as a user writes it.
 fn command(line: &str) -> config::Camera {
@@ -204,13 +202,13 @@ fn auto_takes_a_pi_camera_where_no_device_delivers() {
     }
     let cases = [
         (
-            "child_with_a_pi_camera",
+            "command::child_with_a_pi_camera",
             // As the real one: only what it knows, and nothing without an output.
             "for word; do case $word in --width=*) w=${word#*=};; --height=*) h=${word#*=};; --framerate=*) f=${word#*=};; \
              --timeout=0|--nopreview|--codec=mjpeg|--flush=1|--output=-) ;; *) echo \"unrecognised option '$word'\" >&2; exit 255;; esac; done\n\
              exec ffmpeg -nostdin -v error -f lavfi -i testsrc=size=${w}x$h:rate=$f -f mjpeg -",
         ),
-        ("child_without_a_pi_camera", "echo 'ERROR: *** no cameras available ***' >&2; exit 255"),
+        ("command::child_without_a_pi_camera", "echo 'ERROR: *** no cameras available ***' >&2; exit 255"),
     ];
     for (child, body) in cases {
         let folder = TempDir::new().expect("temporary folder");

@@ -3,13 +3,6 @@
 //! That library needs a newer C library than this machine may have, so what uses it runs as a child under
 //! the loader that was fetched with it.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,9 +11,10 @@ use edgefirst_tflite::{Interpreter, Library, Model};
 use emotiond::nets::assets;
 use emotiond::nets::engine::Engine;
 use emotiond::nets::engine::classic::{Classic, External};
-use mosquitto::{Mosquitto, Watcher, eventually};
-use running::{Setup, portrait};
 use tempfile::TempDir;
+
+use crate::support::mosquitto::{Mosquitto, Watcher, eventually};
+use crate::support::running::{Setup, portrait};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -148,7 +142,7 @@ fn a_delegate_takes_nodes_and_computes_them() {
     let folder = TempDir::new().expect("temporary folder");
     build_delegate(folder.path());
     let output = under_loader(std::env::current_exe().expect("own path"))
-        .args(["--ignored", "--exact", "child_computes"])
+        .args(["--ignored", "--exact", "delegate::child_computes"])
         .env("FOLDER", folder.path())
         .output()
         .expect("runs");

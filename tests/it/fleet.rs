@@ -1,8 +1,6 @@
 //! Two hundred devices on one broker that is killed and started. Prints figures; run by `make fleet-test`.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
+mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -14,7 +12,8 @@ use emotiond::config::Config;
 use emotiond::mqtt::{self, Mqtt};
 use emotiond::vocabulary::emotion::{self, Emotion};
 use emotiond::vocabulary::wire;
-use mosquitto::{Mosquitto, Watcher, address, within};
+
+use support::mosquitto::{Mosquitto, Watcher, address, within};
 
 const DEVICES: usize = 200;
 

@@ -1,17 +1,7 @@
 //! What a subscriber sees while things go wrong: the real program, a real broker, real faults.
 //! Prints a table. Takes some minutes, so it is run by `make fault-test` and not with the others.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/stand_in.rs"]
-mod stand_in;
-#[path = "support/subscriber.rs"]
-mod subscriber;
+mod support;
 
 use std::fs;
 use std::path::Path;
@@ -20,12 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mosquitto::{Mosquitto, eventually, within};
 use rumqttc::QoS;
-use running::{Daemon, Setup, portrait};
 use rustix::process::Signal;
-use stand_in::{Gate, run};
-use subscriber::{Seen, Subscriber};
+
+use support::mosquitto::{Mosquitto, eventually, within};
+use support::running::{Daemon, Setup, portrait};
+use support::stand_in::{Gate, run};
+use support::subscriber::{Seen, Subscriber};
 
 const AVAILABILITY: &str = "emotiond/test/availability";
 const STATE: &str = "emotiond/test/state";

@@ -1,21 +1,16 @@
 //! The whole daemon: the real program on a replayed portrait or clip, a real broker, and signals.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[path = "support/running.rs"]
-mod running;
-
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
-use mosquitto::{DEADLINE, Mosquitto, Watcher, address, eventually};
 use rumqttc::QoS;
-use running::{Setup, portrait};
 use rustix::process::Signal;
 use serde_json::Value;
+
+use crate::support::mosquitto::{DEADLINE, Mosquitto, Watcher, address, eventually};
+use crate::support::running::{Setup, portrait};
 
 /// Two seconds of the portrait, then two of grey.
 fn clip(folder: &Path) -> String {

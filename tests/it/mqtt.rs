@@ -1,12 +1,5 @@
 //! Publishing over MQTT, against a real broker that is absent, killed, frozen or no broker at all.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/stand_in.rs"]
-mod stand_in;
-
 use std::collections::BTreeMap;
 use std::process::Command as Process;
 use std::sync::atomic::Ordering;
@@ -19,9 +12,10 @@ use emotiond::config::{self, Config};
 use emotiond::mqtt::{self, Command, Mqtt, MqttError};
 use emotiond::vocabulary::emotion::{self, Emotion};
 use emotiond::vocabulary::wire;
-use mosquitto::{DEADLINE, Message, Mosquitto, Watcher, address, eventually, within};
 use rumqttc::QoS;
-use stand_in::{Gate, certificates, impostor, run};
+
+use crate::support::mosquitto::{DEADLINE, Message, Mosquitto, Watcher, address, eventually, within};
+use crate::support::stand_in::{Gate, certificates, impostor, run};
 
 /// The part as the daemon runs it.
 struct Device {

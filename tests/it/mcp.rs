@@ -1,26 +1,17 @@
 //! `emotiond mcp` with a real MCP client: the Rust SDK's, which starts the program as an assistant does.
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/mosquitto.rs"]
-mod mosquitto;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/running.rs"]
-mod running;
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "support/site.rs"]
-mod site;
-
 use std::fs;
 use std::process::Command;
 
-use mosquitto::eventually;
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::RunningService;
 use rmcp::transport::TokioChildProcess;
 use rmcp::{RoleClient, ServiceExt};
-use running::portrait;
 use serde_json::{Value, json};
-use site::{Site, setup};
+
+use crate::support::mosquitto::eventually;
+use crate::support::running::portrait;
+use crate::support::site::{Site, setup};
 
 type Client = RunningService<RoleClient, ()>;
 

@@ -67,7 +67,7 @@ fn assert_near(face: &Detection, expected: &Value, tolerance: f32, what: &str) {
 
 #[test]
 fn faces_are_mediapipes() {
-    let cases: Value = serde_json::from_str(include_str!("data/blazeface.json")).expect("JSON");
+    let cases: Value = serde_json::from_str(include_str!("../data/blazeface.json")).expect("JSON");
     for case in cases.as_array().expect("cases") {
         let (model, picture) =
             (case["detector"].as_str().expect("name"), case["picture"].as_str().expect("name"));

@@ -1,0 +1,27 @@
+//! The tests of the whole, one program: `cargo test --test it web::` runs those in `web.rs`.
+
+mod support;
+
+mod architecture;
+mod broker_config;
+mod camera;
+mod classify;
+mod cli;
+mod command;
+mod config;
+mod daemon;
+mod delegate;
+mod detect;
+mod display;
+mod display_bus;
+mod display_panels;
+mod emotion_net;
+mod engine;
+mod eval;
+mod mcp;
+mod metrics;
+mod mqtt;
+mod overlay;
+mod rules;
+mod web;
+mod web_hostile;
