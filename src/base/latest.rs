@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::base::mutex::lock;
+
 /// Both ends of the slot; clones share it. Each value is taken by one reader only.
 #[derive(Debug)]
 pub struct Latest<T>(Arc<Inner<T>>);
@@ -83,7 +85,7 @@ impl<T> Latest<T> {
 
     /// A panicked holder leaves a whole value or none: nothing here can be half-written.
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<T>> {
-        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.slot)
     }
 }
 

@@ -10,6 +10,8 @@ pub mod chance;
 pub mod clock;
 /// A slot that holds the newest thing.
 pub mod latest;
+/// Locks that outlive a panic.
+pub mod mutex;
 /// Programs that are started here, and ended with all that they started.
 pub mod process_group;
 /// The one flag that ends every thread.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Camera, CameraError};
+use super::source::{Camera, CameraError};
 use crate::config::{self, Pace};
 use crate::media::film::{Film, FilmError, Rate};
 use crate::media::photo;

@@ -3,12 +3,13 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Camera, CameraError};
+use super::source::{Camera, CameraError, panic_text};
 use crate::base::backoff::Backoff;
 use crate::base::latest::Latest;
+use crate::base::mutex::lock;
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Pace};
 use crate::vocabulary::frame::Frame;
@@ -127,7 +128,7 @@ impl Status {
 
     /// Nothing here can be half-written when a holder panics.
     fn about(&self) -> MutexGuard<'_, About> {
-        self.about.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.about)
     }
 }
 
@@ -189,7 +190,7 @@ pub fn run(config: &config::Camera, links: &Links) {
                 return;
             }
             Ok(Closed::Failed(error)) => error.to_string(),
-            Err(panic) => format!("the device's library panicked: {}", super::panic_text(&*panic)),
+            Err(panic) => format!("the device's library panicked: {}", panic_text(&*panic)),
         };
         status.fail(error.clone());
         if status.set(State::Lost, "") {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Camera, CameraError};
+use super::source::{Camera, CameraError};
 use crate::config::Rotation;
 use crate::vocabulary::frame::Frame;
 

@@ -17,9 +17,9 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, Fraction};
 
-use super::list;
 use super::negotiate::{Interval, Mode, Wish};
-use super::{Camera, CameraError, first_frame};
+use super::node::{self, Node, cause};
+use super::source::{Camera, CameraError, first_frame, panic_text};
 use crate::config;
 use crate::media::decode::{self, Encoding, Layout, Range};
 use crate::vocabulary::frame::Frame;
@@ -55,16 +55,16 @@ impl V4l2Camera {
         let failed = |reason: String| CameraError::Open { source_name: path.display().to_string(), reason };
         // The crate panics on values that it does not know, such as a new colour space.
         catch_unwind(AssertUnwindSafe(|| Self::start(path, config)))
-            .unwrap_or_else(|panic| Err(format!("the driver's answer: {}", super::panic_text(&*panic))))
+            .unwrap_or_else(|panic| Err(format!("the driver's answer: {}", panic_text(&*panic))))
             .map_err(failed)
     }
 
     fn start(path: &Path, config: &config::Camera) -> Result<Self, String> {
-        let node = list::Node::open(path)?;
+        let node = Node::open(path)?;
         node.check_capture()?;
         let wish = Wish { width: config.width, height: config.height, fps: config.fps };
-        let modes = list::modes(&node.device, &wish);
-        let mode = wish.choose(&modes).ok_or_else(|| list::no_known_format(&node.device))?;
+        let modes = node::modes(&node.device, &wish);
+        let mode = wish.choose(&modes).ok_or_else(|| node::no_known_format(&node.device))?;
         let said = |action: &'static str| move |error: io::Error| format!("{action}: {}", cause(&error));
         let format = set_format(&node.device, &mode).map_err(said("unable to set the format"))?;
         let layout = layout(&format)?;
@@ -194,7 +194,7 @@ impl Drop for V4l2Camera {
         // SAFETY: the stream is not touched after this, and this is dropped once.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.stream) }));
         if let Err(panic) = dropped {
-            log::warn!("{}: unable to close: {}", self.description, super::panic_text(&*panic));
+            log::warn!("{}: unable to close: {}", self.description, panic_text(&*panic));
         }
     }
 }
@@ -206,7 +206,7 @@ impl Drop for V4l2Camera {
 /// [`CameraError::Open`] says what was tried and why each one failed.
 pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l2Camera, CameraError> {
     let mut tried = Vec::new();
-    for path in list::nodes() {
+    for path in node::nodes() {
         if !go_on() {
             break;
         }
@@ -225,22 +225,6 @@ pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l
         format!("none delivers pictures: {}", tried.join("; "))
     };
     Err(CameraError::Open { source_name: "any camera".to_owned(), reason })
-}
-
-/// What an error of the system means for a camera.
-pub(super) fn cause(error: &io::Error) -> String {
-    let Some(errno) = Errno::from_io_error(error) else { return error.to_string() };
-    let text = match errno {
-        Errno::NOENT => "no such device (is it connected?)",
-        Errno::NODEV | Errno::NXIO => "the device is gone",
-        Errno::ACCESS | Errno::PERM => "permission denied (is the user in group video?)",
-        Errno::BUSY => "another program uses it",
-        Errno::NOSPC => "not enough USB bandwidth (use another port or a smaller camera.width)",
-        Errno::IO => "the device failed (EIO)",
-        Errno::NOTTY | Errno::ISDIR => "not a V4L2 device",
-        _ => return error.to_string(),
-    };
-    text.to_owned()
 }
 
 fn lost(action: &str, error: &io::Error) -> CameraError {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::{ModelArg, Status, photos};
+use crate::cli::model_arg::ModelArg;
+use crate::cli::photos;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::pipeline::load;
 use crate::tell::stats;

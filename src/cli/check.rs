@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::nets::assets;
 use crate::people::store;

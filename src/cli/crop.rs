@@ -8,9 +8,10 @@ use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::base::atomic_file::Part;
 use crate::cli::inputs::{self, Claims, Kind, Media};
+use crate::cli::model_arg::ModelArg;
 use crate::cli::progress::{Progress, Stop};
+use crate::cli::status::{Status, one_line};
 use crate::cli::workers::{self, Budget};
-use crate::cli::{ModelArg, Status};
 use crate::config::Config;
 use crate::media::photo;
 use crate::pipeline::{Pipeline, load};
@@ -51,7 +52,7 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
             Ok((job, 1)) => println!("{}: 1 face", job.path.display()),
             Ok((job, count)) => println!("{}: {count} faces", job.path.display()),
             Err(error) => {
-                eprintln!("emotiond: {}", super::one_line(&error));
+                eprintln!("emotiond: {}", one_line(&error));
                 status = Status::Failed;
             }
         });

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::camera::list::{self, CameraInfo};
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::display::bus::{self, Probe};
 use crate::nets::assets;

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
+use crate::cli::model_arg::ModelArg;
 use crate::cli::progress::Progress;
-use crate::cli::{ModelArg, Status, eval_boxes, eval_text, workers};
+use crate::cli::status::Status;
+use crate::cli::{eval_boxes, eval_text, workers};
 use crate::config::Config;
-use crate::eval::dataset::{self, Dataset, Selection};
+use crate::eval::dataset::{Dataset, Selection};
 use crate::eval::evaluation::{Evaluation, Task};
+use crate::eval::formats;
 use crate::eval::measure::Nets;
 use crate::eval::report;
 use crate::eval::summary::{Details, Source};
@@ -88,7 +91,7 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     let started = Instant::now();
     let target = args.report.as_deref().map(|folder| report::Target::new(folder, args.force)).transpose()?;
     let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref() };
-    let data = dataset::open(&args.data, selection)?;
+    let data = formats::open(&args.data, selection)?;
     let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops() };
     say_what(&args.data, &data, args, detect);
     let mut engines = vec![nets(args, config, detect)?];

@@ -1,6 +1,6 @@
 //! `emotiond mcp`: tools for AI assistants.
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::mcp;
 

@@ -11,25 +11,24 @@ mod eval_text;
 mod generate;
 mod inputs;
 mod mcp;
+mod model_arg;
 mod mqtt;
 mod people;
 mod photos;
 mod progress;
 mod run;
+mod status;
 mod tls;
 mod workers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
-use crate::mqtt::MqttError;
-use crate::pipeline::load::ModelError;
-use crate::rules::RulesError;
-use crate::web::WebError;
+use crate::config::Config;
+
+pub use status::{Status, one_line};
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
@@ -78,60 +77,6 @@ enum Command {
     Generate(generate::GenerateArgs),
 }
 
-/// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    Done = 0,
-    /// Failed while running, or a file was skipped.
-    Failed = 1,
-    /// Wrong usage, as clap ends the program, too.
-    Usage = 2,
-    /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
-    Misconfigured = 78,
-}
-
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        Self::from(status as u8)
-    }
-}
-
-impl Status {
-    /// The status that an error ends the program with.
-    pub fn of(error: &anyhow::Error) -> Self {
-        let misconfigured = error.chain().any(|cause| {
-            cause.is::<ConfigError>()
-                || cause.is::<ModelError>()
-                || cause.is::<MqttError>()
-                || cause.is::<RulesError>()
-                || cause.is::<WebError>()
-        });
-        match error {
-            _ if misconfigured => Self::Misconfigured,
-            _ if error.is::<UsageError>() => Self::Usage,
-            _ => Self::Failed,
-        }
-    }
-}
-
-/// Arguments that do not fit each other.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct UsageError(String);
-
-/// An error with its causes, on one line; a cause that is told already is not told again.
-pub fn one_line(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if line.is_empty() {
-            line = cause;
-        } else if !line.contains(&cause) {
-            line = format!("{line}: {cause}");
-        }
-    }
-    line.replace('\n', " ")
-}
-
 /// Runs the subcommand.
 pub fn run(args: Args) -> anyhow::Result<Status> {
     let overrides: BTreeMap<String, String> = args.set.into_iter().collect();
@@ -158,7 +103,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Bench(bench) => bench::run(&bench, &mut config),
         Command::Tls(tls) => tls::run(&tls, &config),
         Command::Mcp(mcp) => mcp::run(&mcp, &config),
-        Command::Generate(generate) => generate::run(&generate),
+        Command::Generate(generate) => generate::run(&generate, Args::command()),
     }
 }
 
@@ -166,20 +111,4 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .ok_or_else(|| format!("{text:?} is not KEY=VALUE"))
-}
-
-/// `--model`, for the subcommands that take another emotion model.
-#[derive(Debug, clap::Args)]
-struct ModelArg {
-    /// Emotion model, with its sidecar beside it [default: as configured]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
-}
-
-impl ModelArg {
-    fn apply(&self, config: &mut Config) {
-        if let Some(model) = &self.model {
-            config.classifier.model.clone_from(model);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! `emotiond mqtt`: what concerns the broker.
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::mqtt::{self, ForgetError};
 

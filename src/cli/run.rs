@@ -1,6 +1,6 @@
 //! `emotiond run`: the daemon in the foreground.
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::daemon::{self, Options};
 

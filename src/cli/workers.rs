@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
+use crate::base::mutex::lock;
+
 /// Tasks begun, a worker, beyond the first unfinished one: as many results wait at most.
 const AHEAD: usize = 32;
 
@@ -65,7 +67,7 @@ struct Tickets {
 
 impl Tickets {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn next(&self, tasks: usize) -> Option<usize> {
@@ -113,7 +115,7 @@ impl Budget {
     /// dropped.
     pub fn take(&self, amount: u64) -> Taken<'_> {
         let amount = amount.min(self.whole);
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = lock(&self.left);
         let left = self.freed.wait_while(left, |left| *left < amount);
         *left.unwrap_or_else(PoisonError::into_inner) -= amount;
         Taken { budget: self, amount }
@@ -128,7 +130,7 @@ pub struct Taken<'a> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        *self.budget.left.lock().unwrap_or_else(PoisonError::into_inner) += self.amount;
+        *lock(&self.budget.left) += self.amount;
         self.budget.freed.notify_all();
     }
 }

@@ -11,8 +11,8 @@ use toml::Spanned;
 use super::check::Places;
 use super::raw::{OVERRIDDEN, RawRule, RawRules};
 use super::{ConfigError, Mqtt};
-use crate::people::{Name, NoName};
 use crate::vocabulary::emotion::{Emotion, State, UnknownEmotion};
+use crate::vocabulary::name::{Name, NoName};
 
 /// Each may keep a process or a connection busy.
 const MOST_RULES: usize = 64;

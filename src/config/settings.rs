@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::base::mutex::lock;
 use crate::config::{DWELL_S, MIN_CONFIDENCE};
 
 use crate::base::atomic_file::Part;
@@ -115,7 +116,7 @@ impl Store {
 
     /// A panicked holder leaves whole settings.
     fn lock(&self) -> MutexGuard<'_, Settings> {
-        self.0.1.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.1)
     }
 }
 

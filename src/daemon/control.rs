@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::pipeline_thread;
+use super::shared::Shared;
 use super::switch::Switch;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Config;
@@ -18,7 +18,7 @@ pub struct Control {
     /// Set to have the camera opened again.
     pub restart: Arc<AtomicBool>,
     camera: Arc<CameraStatus>,
-    pipeline: Arc<pipeline_thread::Shared>,
+    pipeline: Arc<Shared>,
     mqtt: Option<Mqtt>,
     /// What was said of the camera last.
     told: Option<wire::CameraState>,
@@ -28,7 +28,7 @@ impl Control {
     pub fn new(
         config: &Config,
         camera: Arc<CameraStatus>,
-        pipeline: Arc<pipeline_thread::Shared>,
+        pipeline: Arc<Shared>,
         mqtt: Option<Mqtt>,
     ) -> Self {
         let store = Store::open(&config.device.state_dir);

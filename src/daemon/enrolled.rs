@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::pipeline_thread::Shared;
+use super::shared::Shared;
 use crate::people::recogniser::Recogniser;
 use crate::people::store;
 use crate::pipeline::load;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::pipeline_thread;
+use super::shared::Shared;
 use crate::base::clock;
 use crate::tell::stats;
 use crate::vocabulary::wire;
@@ -48,21 +48,13 @@ impl Health {
     }
 }
 
-/// Tells systemd that all is well, where it wants to know.
-pub fn feed_watchdog() {
-    static WANTED: OnceLock<bool> = OnceLock::new();
-    if *WANTED.get_or_init(|| sd_notify::watchdog_enabled().is_some()) {
-        super::notify(&[sd_notify::NotifyState::Watchdog]);
-    }
-}
-
 /// The `stats` message; rate and latency are the caller's.
 pub fn stats(
     camera: &camera::thread::Status,
     display: &display::Status,
     mqtt: Option<&mqtt::Mqtt>,
     rules: &rules::Rules,
-    pipeline: &pipeline_thread::Shared,
+    pipeline: &Shared,
     (fps, latency_ms): (f64, wire::Latency),
 ) -> wire::Stats {
     static STARTED: OnceLock<Instant> = OnceLock::new();

@@ -5,9 +5,12 @@ mod control;
 mod enrolled;
 mod face_image;
 mod health;
+mod mirror;
 mod pipeline_thread;
+mod shared;
 mod shown;
 mod switch;
+mod systemd;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -29,8 +32,11 @@ use crate::{camera, display, mqtt, rules, web};
 use control::Control;
 use enrolled::Enrolled;
 use health::Health;
+use mirror::Mirror;
 use pipeline_thread::{PipelineThread, Sinks};
-use shown::{Asked, Mirror};
+use shared::Shared;
+use shown::Asked;
+use systemd::notify;
 
 /// How often signals, threads and commands are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -100,7 +106,7 @@ impl Daemon {
         let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
         let mirror = Mirror::default();
         let min_confidence = config.classifier.min_confidence;
-        let shared = pipeline_thread::Shared::new(pipeline.classifier().delegate(), min_confidence);
+        let shared = Shared::new(pipeline.classifier().delegate(), min_confidence);
         let parts = Asked {
             camera: Arc::default(),
             display: Arc::default(),
@@ -208,7 +214,7 @@ impl Daemon {
                 return Ok(());
             }
             if health.all_progress(&self.beats(ended), Instant::now()) {
-                health::feed_watchdog();
+                systemd::feed_watchdog();
             }
             if told.elapsed() >= self.config.mqtt.stats_interval {
                 told = Instant::now();
@@ -296,12 +302,5 @@ fn say_what_is_not_there(config: &Config) {
     let asks_for_people = |rule: &config::Rule| rule.condition.people.is_some();
     if !config.people.enabled && config.rules.rules.iter().any(asks_for_people) {
         log::warn!("a rule asks for a person, but people.enabled is off: faces are all unknown");
-    }
-}
-
-/// Tells systemd; without it there is nobody to tell.
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        log::debug!("unable to notify systemd: {error}");
     }
 }

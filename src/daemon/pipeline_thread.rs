@@ -1,125 +1,29 @@
 //! The thread between camera and sinks: takes the newest frame, steps the pipeline, passes on what
 //! it says.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::face_image::FaceImage;
-use super::shown::Mirror;
+use super::mirror::Mirror;
+use super::shared::Shared;
 use crate::base::latest::Latest;
 use crate::base::shutdown::Shutdown;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
-use crate::config::Smoothing;
 use crate::display::{BrokerMark, CameraMark, Caption, View};
 use crate::mqtt::Mqtt;
-use crate::people::gallery::Gallery;
 use crate::pipeline::Pipeline;
 use crate::rules::Rules;
 use crate::tell::report::{Moment, Report, Reporter};
-use crate::tell::stats::Meter;
 use crate::vocabulary::emotion::Observation;
 use crate::vocabulary::frame::Frame;
-use crate::vocabulary::wire::{self, Latency};
+use crate::vocabulary::wire::{self};
 use crate::web::Web;
 
 /// How long a frame is waited for before the camera's state is looked at.
 const WAIT: Duration = Duration::from_millis(100);
-
-/// What the main thread and this one share.
-pub struct Shared {
-    beats: AtomicU64,
-    errors: AtomicU64,
-    /// The newest frame could not be analysed.
-    failing: AtomicBool,
-    /// The replay is over and its last frame has been told of.
-    drained: AtomicBool,
-    frames_dropped: AtomicU64,
-    meter: Mutex<Meter>,
-    /// What the emotion net runs on.
-    delegate: Mutex<String>,
-    /// Settings to take over before the next frame.
-    settings: Mutex<Option<(Smoothing, f32)>>,
-    min_confidence: Mutex<f32>,
-    /// Who is enrolled from the next frame on.
-    people: Mutex<Option<Gallery>>,
-}
-
-impl Shared {
-    pub fn new(delegate: &str, min_confidence: f32) -> Self {
-        Self {
-            beats: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
-            drained: AtomicBool::new(false),
-            frames_dropped: AtomicU64::new(0),
-            meter: Mutex::new(Meter::new(Instant::now())),
-            delegate: Mutex::new(delegate.to_owned()),
-            settings: Mutex::new(None),
-            min_confidence: Mutex::new(min_confidence),
-            people: Mutex::new(None),
-        }
-    }
-
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
-    }
-
-    pub fn errors(&self) -> u64 {
-        self.errors.load(Ordering::Relaxed)
-    }
-
-    /// The nets fail, so that nothing is seen though pictures come.
-    pub fn failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
-    }
-
-    /// Probability below which a face is `uncertain`, as configured last.
-    pub fn min_confidence(&self) -> f32 {
-        *lock(&self.min_confidence)
-    }
-
-    pub fn frames_dropped(&self) -> u64 {
-        self.frames_dropped.load(Ordering::Relaxed)
-    }
-
-    pub fn drained(&self) -> bool {
-        self.drained.load(Ordering::Relaxed)
-    }
-
-    pub fn delegate(&self) -> String {
-        lock(&self.delegate).clone()
-    }
-
-    fn runs_on(&self, delegate: &str) {
-        let mut known = lock(&self.delegate);
-        if *known != delegate {
-            delegate.clone_into(&mut known);
-        }
-    }
-
-    /// Frames a second and latencies since the last call.
-    pub fn take_meter(&self) -> (f64, Latency) {
-        lock(&self.meter).take(Instant::now())
-    }
-
-    /// Who is enrolled from the next frame on.
-    pub fn enrol(&self, people: Gallery) {
-        *lock(&self.people) = Some(people);
-    }
-
-    /// Smoothing and least confidence from the next frame on.
-    pub fn configure(&self, smoothing: Smoothing, min_confidence: f32) {
-        *lock(&self.min_confidence) = min_confidence;
-        *lock(&self.settings) = Some((smoothing, min_confidence));
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Where observations go.
 pub struct Sinks {
@@ -150,11 +54,11 @@ impl PipelineThread {
     pub fn run(mut self) {
         let mut seen: Option<Observation> = None;
         while !self.shutdown.requested() {
-            self.shared.beats.fetch_add(1, Ordering::Relaxed);
-            if let Some((smoothing, confidence)) = lock(&self.shared.settings).take() {
+            self.shared.beat();
+            if let Some((smoothing, confidence)) = self.shared.take_settings() {
                 self.pipeline.configure(&smoothing, confidence);
             }
-            if let Some(people) = lock(&self.shared.people).take() {
+            if let Some(people) = self.shared.take_people() {
                 self.pipeline.enrol(people, self.last);
             }
             // Before the slot is looked into: a frame that comes with the end is still taken.
@@ -171,12 +75,12 @@ impl PipelineThread {
                     if let Some(web) = &self.sinks.web {
                         web.feed.nothing(self.reporter.state(None, now));
                     }
-                    self.shared.drained.store(camera == CameraState::Ended, Ordering::Relaxed);
+                    self.shared.set_drained(camera == CameraState::Ended);
                 }
                 None => {}
             }
             self.tell_camera(camera);
-            self.shared.frames_dropped.store(self.frames.dropped(), Ordering::Relaxed);
+            self.shared.set_frames_dropped(self.frames.dropped());
             let view = self.view(seen.as_ref(), camera);
             self.sinks.mirror.set(view);
             self.sinks.views.put(view);
@@ -190,21 +94,21 @@ impl PipelineThread {
             Ok(observation) => {
                 // A replay that is faster than time has captured its frames in the future.
                 let latency = Instant::now().saturating_duration_since(frame.captured);
-                lock(&self.shared.meter).add(latency);
+                self.shared.measure(latency);
                 let moment = Moment { instant: frame.captured, wall: Timestamp::now() };
                 self.last = frame.captured;
                 let report = self.reporter.observe(&observation, moment);
                 self.tell_face(frame, &observation, &report);
                 self.tell(report, Some(&observation), moment);
-                self.shared.failing.store(false, Ordering::Relaxed);
+                self.shared.set_failing(false);
                 if let Some(web) = &self.sinks.web {
                     web.feed.observe(frame, self.reporter.state(Some(&observation), moment), latency);
                 }
                 Some(observation)
             }
             Err(error) => {
-                self.shared.failing.store(true, Ordering::Relaxed);
-                if self.shared.errors.fetch_add(1, Ordering::Relaxed) == 0 {
+                self.shared.set_failing(true);
+                if self.shared.count_error() == 0 {
                     log::error!("{error}; further errors of the models are only counted");
                 }
                 None

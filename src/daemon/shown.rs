@@ -1,12 +1,14 @@
 //! What the page and the HTTP API are handed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::health;
+use super::mirror::Mirror;
+use super::shared::Shared;
 use super::switch::Switch;
-use super::{health, pipeline_thread};
 use crate::camera::thread::State as CameraState;
 use crate::config::{Config, DisplayDriver};
-use crate::display::{self, View};
+use crate::display::{self};
 use crate::pipeline::{Pipeline, load};
 use crate::vocabulary::emotion::Face;
 use crate::vocabulary::frame::Frame;
@@ -21,7 +23,7 @@ pub struct Asked {
     pub display: Arc<display::Status>,
     pub mqtt: Option<mqtt::Mqtt>,
     pub rules: rules::Rules,
-    pub pipeline: Arc<pipeline_thread::Shared>,
+    pub pipeline: Arc<Shared>,
 }
 
 impl Asked {
@@ -29,32 +31,6 @@ impl Asked {
     pub fn stats(&self, rate: (f64, Latency)) -> wire::Stats {
         let Self { camera, display, mqtt, rules, pipeline } = self;
         health::stats(camera, display, mqtt.as_ref(), rules, pipeline, rate)
-    }
-}
-
-/// The newest view, and its picture once somebody has asked for it.
-#[derive(Default)]
-pub struct Shown {
-    view: View,
-    png: Option<(View, Vec<u8>)>,
-}
-
-/// Clones share it.
-#[derive(Clone, Default)]
-pub struct Mirror(Arc<Mutex<Shown>>);
-
-impl Mirror {
-    pub fn set(&self, view: View) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).view = view;
-    }
-
-    fn png(&self, size: crate::config::DisplaySize) -> Vec<u8> {
-        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = shown.view;
-        match &shown.png {
-            Some((drawn, png)) if *drawn == view => png.clone(),
-            _ => shown.png.insert((view, view.png(size))).1.clone(),
-        }
     }
 }
 
@@ -112,7 +88,7 @@ fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
 
 /// Nets for uploads, loaded with the first one: who uploads nothing needs no memory for them. The
 /// least confidence is the running pipeline's.
-pub fn classify(config: &Config, pipeline: Arc<pipeline_thread::Shared>) -> Classify {
+pub fn classify(config: &Config, pipeline: Arc<Shared>) -> Classify {
     let config = config.clone();
     let mut nets: Option<Pipeline> = None;
     Box::new(move |frame: &Frame| -> Result<Vec<Face>, String> {

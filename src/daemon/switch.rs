@@ -1,8 +1,9 @@
 //! The privacy switch: who may turn it, and who hears of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::base::mutex::lock;
 use crate::config::Config;
 use crate::config::settings::Store;
 use crate::mqtt::Mqtt;
@@ -52,7 +53,7 @@ impl Switch {
         if enabled && !inner.allowed {
             return Err("camera.enabled is false in the configuration file");
         }
-        let _turning = inner.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turning = lock(&inner.turning);
         log::info!("camera switched {} over {by}", if enabled { "on" } else { "off" });
         inner.enabled.store(enabled, Ordering::Relaxed);
         if let Some(mqtt) = &inner.mqtt {

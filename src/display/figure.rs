@@ -10,7 +10,7 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
 
-use super::CameraMark;
+use super::view::CameraMark;
 use crate::vocabulary::emotion::{Emotion, State};
 
 /// Radius of the head in the drawing's own coordinates.

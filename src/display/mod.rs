@@ -1,6 +1,7 @@
 //! The small display: what it shows, when, and how it gets there.
 
 pub mod bus;
+pub mod error;
 mod figure;
 mod icon;
 pub mod night;
@@ -11,11 +12,15 @@ pub mod policy;
 pub mod preview;
 pub mod screen;
 mod spi;
+mod status;
 mod text;
+mod view;
 pub mod wire;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub use status::Status;
+pub use view::{BrokerMark, CameraMark, Caption, View};
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use embedded_graphics::geometry::Point;
@@ -27,126 +32,15 @@ use crate::base::clock;
 use crate::base::latest::Latest;
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, DisplaySize};
-use crate::vocabulary::emotion::State;
 
 /// The picture changes at most ten times a second: more is not seen, and a slow bus could not keep up.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What is known of the camera.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CameraMark {
-    #[default]
-    Starting,
-    Reading,
-    /// It does not deliver; it is looked for.
-    Lost,
-    /// Switched off for privacy.
-    Off,
-}
-
-/// What is known of the broker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BrokerMark {
-    Connected,
-    /// Configured, but not to be reached.
-    Away,
-    /// Not configured.
-    #[default]
-    Off,
-}
-
-/// Characters of a [`Caption`].
-const CAPTION: usize = 12;
-
-/// A name as far as the display can show it: twelve characters, a `?` for each that its fonts lack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caption([u8; CAPTION]);
-
-impl Caption {
-    pub fn new(name: &str) -> Self {
-        let mut text = [b' '; CAPTION];
-        for (place, letter) in text.iter_mut().zip(name.chars()) {
-            *place = if letter.is_ascii_graphic() { letter as u8 } else { b'?' };
-        }
-        Self(text)
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default().trim_end()
-    }
-}
-
-/// All that the display shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct View {
-    pub state: State,
-    /// 0 to 1.
-    pub confidence: f32,
-    pub faces: usize,
-    /// Who the primary face is.
-    pub person: Option<Caption>,
-    pub camera: CameraMark,
-    pub broker: BrokerMark,
-}
 
 impl View {
     /// As PNG, as the panel would show it: four pixels for each of its.
     pub fn png(&self, size: DisplaySize) -> Vec<u8> {
         preview::png(&screen::picture(self, size, Point::zero()))
     }
-}
-
-/// How the display fares, for health checks and figures.
-#[derive(Debug, Default)]
-pub struct Status {
-    panel: Mutex<Option<String>>,
-    last_error: Mutex<Option<String>>,
-    errors: AtomicU64,
-    heartbeat: AtomicU64,
-}
-
-impl Status {
-    /// The bus whose panel is in use; `None` without one.
-    pub fn panel(&self) -> Option<String> {
-        lock(&self.panel).clone()
-    }
-
-    /// Why there was no panel, or what failed, last.
-    pub fn last_error(&self) -> Option<String> {
-        lock(&self.last_error).clone()
-    }
-
-    /// Transfers and writes of the PNG that failed. That no panel is found is none.
-    pub fn errors(&self) -> u64 {
-        self.errors.load(Ordering::Relaxed)
-    }
-
-    /// Grows about ten times a second while the display's thread lives, at least once a second as
-    /// long as the bus answers or refuses in time.
-    pub fn heartbeat(&self) -> u64 {
-        self.heartbeat.load(Ordering::Relaxed)
-    }
-
-    fn set_panel(&self, panel: Option<String>) {
-        *lock(&self.panel) = panel;
-    }
-
-    fn set_error(&self, error: &str) {
-        *lock(&self.last_error) = Some(error.to_owned());
-    }
-
-    fn count_error(&self) {
-        self.errors.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn beat(&self) {
-        self.heartbeat.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A panicked holder leaves a whole value: nothing here can be half-written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Shows the newest view until shutdown, then leaves the panel off and the previews dark. The only

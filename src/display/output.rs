@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::Status;
-use super::bus::{self, AnyWire, DisplayError};
+use super::bus::{self, AnyWire};
+use super::error::DisplayError;
 use super::panel::Panel;
 use super::picture::Picture;
 use super::preview;
+use super::status::Status;
 use crate::base::backoff::Backoff;
 use crate::config::{self, DisplayDriver};
 

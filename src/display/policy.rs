@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use embedded_graphics::geometry::Point;
 
-use super::{CameraMark, View};
+use super::view::{CameraMark, View};
 use crate::config;
 use crate::vocabulary::emotion::State;
 

@@ -13,10 +13,11 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
 
+use super::figure;
 use super::icon;
 use super::picture::Picture;
 use super::text::Word;
-use super::{BrokerMark, CameraMark, View, figure};
+use super::view::{BrokerMark, CameraMark, View};
 use crate::config::DisplaySize;
 use crate::vocabulary::emotion::State;
 

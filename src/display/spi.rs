@@ -7,7 +7,7 @@ use linux_embedded_hal::gpio_cdev::{Chip, LineHandle, LineRequestFlags};
 use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
 use linux_embedded_hal::{CdevPin, SpidevDevice};
 
-use super::bus::DisplayError;
+use super::error::DisplayError;
 use super::wire::SpiWire;
 use crate::config::Spi;
 

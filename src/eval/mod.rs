@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod evaluation;
 pub mod fer2013;
 pub mod folders;
+pub mod formats;
 pub mod image_list;
 pub mod measure;
 pub mod metrics;

@@ -6,7 +6,7 @@
 mod device;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rmcp::handler::server::router::tool::ToolRouter;
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 pub use device::DeviceError;
 
+use crate::base::mutex::lock;
 use crate::config::Config;
 use crate::media::photo;
 use crate::pipeline::{Pipeline, load};
@@ -142,7 +143,7 @@ impl Tools {
             return Err(format!("{} is no absolute path", path.display()));
         }
         let frame = photo::to_frame(photo::read(path).map_err(|error| error.to_string())?, Instant::now(), 0);
-        let mut nets = self.nets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut nets = lock(&self.nets);
         // Taken out, so that nets which panicked are not used again.
         let mut loaded = match nets.take() {
             Some(loaded) => loaded,

@@ -19,10 +19,11 @@ use rumqttc::{
 };
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use super::cause;
 use super::claim::Claim;
 use super::session::{CHANNEL, Session};
+use super::shared::{Command, PRESS, Shared, json};
 use super::topics::Topic;
-use super::{Command, PRESS, Shared, cause, json};
 use crate::base::backoff::Backoff;
 use crate::base::chance;
 use crate::base::shutdown::Shutdown;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, QoS};
 use tokio::time::timeout;
 
+use super::connect::MqttError;
 use super::topics::{Topic, Topics};
-use super::{MqttError, cause, connect};
+use super::{cause, connect};
 use crate::base::chance;
 use crate::config;
 

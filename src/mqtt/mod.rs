@@ -15,53 +15,29 @@ mod discovery;
 mod forget;
 mod outbox;
 mod session;
+mod shared;
 mod topics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use jiff::Timestamp;
-use serde::Serialize;
 use tokio::sync::Notify;
 
 pub use connect::MqttError;
 pub use forget::{ForgetError, forget};
+pub use shared::Command;
 
+use crate::base::chance;
 use crate::base::shutdown::Shutdown;
-use crate::base::{chance, clock};
 use crate::config;
 use crate::vocabulary::wire;
 use claim::Claim;
 use client::Client;
 use outbox::{Letter, Outbox};
+use shared::{Shared, State, json, on_off};
 use topics::{Topic, Topics};
-
-/// What somebody wants of the daemon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Switch the camera on or off.
-    SetEnabled(bool),
-    /// Change settings; the payload as it came, whatever it is.
-    ChangeSettings(String),
-    /// Close the camera and open it again.
-    RestartCamera,
-}
-
-impl Command {
-    /// Where it came in, and what it said.
-    fn message(&self) -> (Topic, &str) {
-        match self {
-            Self::SetEnabled(enabled) => (Topic::EnabledSet, on_off(*enabled)),
-            Self::ChangeSettings(payload) => (Topic::SettingsSet, payload),
-            Self::RestartCamera => (Topic::CameraRestart, PRESS),
-        }
-    }
-}
-
-/// What a button of Home Assistant says.
-const PRESS: &str = "PRESS";
 
 /// How the connection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,42 +56,6 @@ pub struct Status {
 /// The publishing end; clones share it. No method waits for the broker.
 #[derive(Clone, Debug)]
 pub struct Mqtt(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    topics: Topics,
-    state: Mutex<State>,
-    heartbeat: AtomicU64,
-    /// Something is to be sent.
-    wake: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    outbox: Outbox,
-    connected: bool,
-    last_error: Option<String>,
-    /// Connections so far.
-    connections: u64,
-}
-
-impl Shared {
-    /// A panicked holder leaves at worst one message in or out: nothing here is half-written.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn refuse(&self, topic: Topic, payload: &str, reason: &str) {
-        let refusal = wire::Refusal {
-            topic: self.topics.name(topic),
-            payload: payload.chars().take(100).collect(),
-            reason: reason.to_owned(),
-            time: clock::rfc3339(Timestamp::now()),
-        };
-        self.lock().outbox.error(json(&refusal));
-        self.wake.notify_one();
-    }
-}
 
 /// Starts the thread `mqtt`, which ends within a second of `shutdown`, two right after a connect, and
 /// says `offline` before if the broker listens. `None` when `config` names no broker.
@@ -256,14 +196,4 @@ impl Mqtt {
         put(&mut self.0.lock().outbox);
         self.0.wake.notify_one();
     }
-}
-
-const fn on_off(enabled: bool) -> &'static str {
-    if enabled { "ON" } else { "OFF" }
-}
-
-/// # Panics
-/// Never: what `wire` defines has text keys and no failing `Serialize`.
-fn json(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("wire types serialise")
 }

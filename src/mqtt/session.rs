@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use rumqttc::{AsyncClient, Event, EventLoop, Outgoing, QoS, SubscribeFilter};
 
-use super::Shared;
 use super::claim::Claim;
 use super::outbox::Ticket;
+use super::shared::Shared;
 
 /// Messages handed to rumqttc and not acknowledged. Below rumqttc's own limit (100), so that it
 /// never holds one back, and mosquitto's (20).

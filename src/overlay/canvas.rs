@@ -20,7 +20,7 @@ pub struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     pub fn new(picture: &'a mut RgbImage) -> Self {
-        let font = FontRef::try_from_slice(super::font()).expect("the font that is built in");
+        let font = FontRef::try_from_slice(font()).expect("the font that is built in");
         Self { picture, font }
     }
 
@@ -128,4 +128,9 @@ fn distance(bounds: Rect, radius: f32, x: i64, y: i64) -> f32 {
     let dx = from_corner(x, bounds.x + half_width, half_width);
     let dy = from_corner(y, bounds.y + half_height, half_height);
     dx.max(0.0).hypot(dy.max(0.0)) + dx.max(dy).min(0.0) - radius
+}
+
+/// DejaVu Sans Condensed Bold (licence of Bitstream Vera): latin, greek and cyrillic.
+pub fn font() -> &'static [u8] {
+    dejavu::sans_condensed::bold()
 }

@@ -1,6 +1,6 @@
 //! Where boxes, labels and charts go: pure geometry.
 
-use crate::overlay::Mark;
+use super::mark::Mark;
 use crate::vocabulary::frame::Rect;
 
 /// Room left and right of a label's text, in units of its line height.

@@ -5,18 +5,17 @@
 
 mod canvas;
 mod layout;
+mod mark;
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use crate::vocabulary::emotion::{Emotion, Face, Scores, State};
+use crate::vocabulary::emotion::{Emotion, State};
 use crate::vocabulary::frame::Rect;
 use canvas::{Canvas, Ink};
 
-/// DejaVu Sans Condensed Bold (licence of Bitstream Vera): latin, greek and cyrillic.
-pub fn font() -> &'static [u8] {
-    dejavu::sans_condensed::bold()
-}
+pub use canvas::font;
+pub use mark::Mark;
 
 /// A picture whose longer side is shorter than this, in pixels, is enlarged until that is at least
 /// `ROOMY_SIDE`, so that there is room for text.
@@ -26,39 +25,6 @@ const ROOMY_SIDE: u32 = 384;
 const DARK: [u8; 3] = [16, 18, 22];
 const LIGHT: [u8; 3] = [244, 246, 248];
 const DIM: [u8; 3] = [190, 196, 204];
-
-/// One face to be marked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
-    /// In pixels of the picture; may reach beyond it.
-    pub bounds: Rect,
-    /// What stands at the box: the emotion's name.
-    pub label: String,
-    /// Gives the box its colour.
-    pub state: State,
-    /// 0 to 1.
-    pub confidence: f32,
-    /// Drawn as bars; none are drawn when empty.
-    pub scores: Scores,
-    /// Stands before the label.
-    pub id: Option<u64>,
-}
-
-impl From<&Face> for Mark {
-    fn from(face: &Face) -> Self {
-        Self {
-            bounds: face.detection.bounds,
-            label: match &face.person {
-                Some(person) => format!("{}: {}", person.name, face.state.name()),
-                None => face.state.name().to_owned(),
-            },
-            state: face.state,
-            confidence: face.confidence,
-            scores: face.scores,
-            id: Some(face.id),
-        }
-    }
-}
 
 /// A colour that black text is read on; chosen to differ in lightness, too, for the colour-blind.
 pub const fn color(state: State) -> [u8; 3] {

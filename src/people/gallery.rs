@@ -1,6 +1,7 @@
 //! Who a face is: an open-set decision, since most faces are nobody's who is enrolled.
 
-use super::{Descriptor, Name};
+use super::descriptor::Descriptor;
+use crate::vocabulary::name::Name;
 
 /// The descriptors of everybody who is enrolled.
 #[derive(Clone, Debug, Default, PartialEq)]

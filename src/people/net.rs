@@ -1,6 +1,7 @@
 //! A descriptor net: a face is cut where its key points are, described as it is and mirrored.
 
-use super::{Descriptor, align};
+use super::align;
+use super::descriptor::Descriptor;
 use crate::nets::engine::{self, Engine, EngineError};
 use crate::nets::sidecar::{DescriptorModel, Unfit};
 use crate::see::classify::{Encoder, crop};

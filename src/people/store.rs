@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::descriptor::Descriptor;
 use super::gallery::Gallery;
-use super::{Descriptor, Name};
 use crate::base::atomic_file::Part;
+use crate::vocabulary::name::{Name, NoName};
 
 const FILE: &str = "people.json";
 
@@ -76,7 +77,7 @@ impl People {
         }
         let mut people = BTreeMap::new();
         for (name, samples) in written.people {
-            let name: Name = name.parse().map_err(|error: super::NoName| error.to_string())?;
+            let name: Name = name.parse().map_err(|error: NoName| error.to_string())?;
             if samples.is_empty() || samples.len() > MOST_SAMPLES {
                 return Err(format!(
                     "{name} has {} descriptors instead of 1 to {MOST_SAMPLES}",

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::align;
 use super::gallery::{Limits, Nearest};
-use super::{Name, align};
 use crate::vocabulary::emotion::Landmarks;
+use crate::vocabulary::name::Name;
 
 /// Votes that are remembered.
 const VOTES: usize = 5;

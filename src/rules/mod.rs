@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::base::mutex::lock;
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Action, Rule};
 use crate::vocabulary::emotion::Observation;
@@ -311,9 +312,4 @@ async fn run(job: &Job, agent: ureq::Agent) -> Result<(), ActionError> {
             tokio::task::spawn_blocking(post).await.expect("a request does not panic")
         }
     }
-}
-
-/// A panicked holder leaves at worst one firing uncounted: nothing here is half-written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

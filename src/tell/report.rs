@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::base::clock;
-use crate::people::Name;
 use crate::vocabulary::emotion::{Face, Observation, State};
+use crate::vocabulary::name::Name;
 use crate::vocabulary::wire;
 
 /// What to publish after one step.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Instant;
 
-use crate::people::Name;
 use crate::vocabulary::frame::{Point, Rect};
+use crate::vocabulary::name::Name;
 
 /// A class that a model can tell. `uncertain` and `none` are states ([`State`]), never classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,5 +4,7 @@
 pub mod emotion;
 /// A picture in memory and the geometry on it.
 pub mod frame;
+/// What an enrolled person is called.
+pub mod name;
 /// The JSON that leaves the program.
 pub mod wire;

@@ -3,22 +3,17 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::WebError;
-use super::problem::Problem;
-use super::router::App;
+use super::error::WebError;
 
 /// Shorter ones can be guessed.
 const SHORTEST: usize = 16;
@@ -102,7 +97,7 @@ impl Access {
     }
 
     /// A name that somebody else's DNS could give to this machine's address is refused.
-    fn knows_host(&self, authority: &str) -> bool {
+    pub fn knows_host(&self, authority: &str) -> bool {
         let host = host_of(authority);
         let address = host.trim_start_matches('[').trim_end_matches(']');
         address.parse::<IpAddr>().is_ok()
@@ -122,7 +117,7 @@ impl Access {
         format!("{}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}", self.cookie_name())
     }
 
-    fn lets_in(&self, headers: &HeaderMap) -> bool {
+    pub fn lets_in(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let bearer = headers
             .get(AUTHORIZATION)
@@ -139,7 +134,7 @@ impl Access {
     }
 
     /// Whether another site's page is behind the request, as far as browsers tell.
-    fn is_cross_site(&self, request: &Request, authority: &str) -> bool {
+    pub fn is_cross_site(&self, request: &Request, authority: &str) -> bool {
         let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
         let origin = request.headers().get(ORIGIN).map(|value| value.as_bytes());
         if origin.is_some_and(|origin| self.origins.iter().any(|known| known.as_bytes() == origin)) {
@@ -159,64 +154,11 @@ impl Access {
 }
 
 /// Without the port.
-fn host_of(authority: &str) -> &str {
+pub fn host_of(authority: &str) -> &str {
     match authority.rfind(':') {
         Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
         _ => authority,
     }
-}
-
-/// What is answered to everybody: no picture, nothing of what is seen.
-fn is_public(path: &str) -> bool {
-    matches!(path, "/healthz" | "/login" | "/favicon.ico" | "/manifest.webmanifest")
-        || path.starts_with("/assets/")
-}
-
-/// Lets a request through to its handler, or not.
-pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let access = &app.access;
-    let authority = match authority(request.headers(), request.uri()) {
-        Ok(authority) => authority,
-        Err(problem) => return problem.into_response(),
-    };
-    if !access.knows_host(&authority) {
-        let remedy = "call it by its address or host name, or add this name to web.allowed_hosts";
-        let detail = format!("this device is not called {:?}", host_of(&authority));
-        return Problem::new(StatusCode::MISDIRECTED_REQUEST, detail, remedy).into_response();
-    }
-    if access.is_cross_site(&request, &authority) {
-        let remedy = "open the device's own page, or add the other's origin to web.cors_origins";
-        let detail = "the request comes from another site's page";
-        return Problem::new(StatusCode::FORBIDDEN, detail, remedy).into_response();
-    }
-    if !is_public(request.uri().path()) && !access.lets_in(request.headers()) {
-        let wants_page = request.uri().path() == "/"
-            && request
-                .headers()
-                .get(ACCEPT)
-                .is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
-        if wants_page {
-            return Redirect::to("/login").into_response();
-        }
-        let remedy = "send the header Authorization: Bearer TOKEN, or log in at /login";
-        let detail = "the token is missing or wrong";
-        return Problem::new(StatusCode::UNAUTHORIZED, detail, remedy).into_response();
-    }
-    next.run(request).await
-}
-
-/// The one host that the request is for.
-fn authority(headers: &HeaderMap, uri: &Uri) -> Result<String, Problem> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().map(str::to_owned),
-        // HTTP/2 and proxies' absolute form.
-        (None, _) => uri.authority().map(|authority| authority.as_str().to_owned()),
-        _ => None,
-    };
-    host.ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "not exactly one Host header", "send the header Host once")
-    })
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::app::App;
 use super::body;
 use super::metrics;
 use super::problem::Problem;
-use super::router::App;
 use super::timeline::{self, Stretch};
 use crate::tell::history;
 use crate::vocabulary::wire;

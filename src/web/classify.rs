@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::app::App;
 use super::photos::{Answer, Upload};
 use super::problem::Problem;
-use super::router::App;
 use crate::vocabulary::wire;
 
 /// For the whole body: a phone on a bad network sends a photo in this time.

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::api;
+use super::app::{self, App};
 use super::problem::Problem;
-use super::router::{self, App};
 use crate::vocabulary::wire;
 
 /// An unchanged state is told so often, so that both ends notice when the other has gone.
@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub async fn publish(app: Arc<App>) {
     let mut tick = tokio::time::interval(app.limits.interval);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let closed = router::closed(app.closed.clone());
+    let closed = app::closed(app.closed.clone());
     let mut closed = std::pin::pin!(closed);
     let (mut told, mut at) = (None, Instant::now());
     loop {
@@ -66,7 +66,7 @@ impl Listener {
         }
         loop {
             tokio::select! {
-                () = router::closed(self.closed.clone()) => return None,
+                () = app::closed(self.closed.clone()) => return None,
                 happened = self.happened.recv() => match happened {
                     Ok(event) => {
                         let message = Event::default().event("event").id(&event.id);

@@ -1,6 +1,6 @@
 //! What the pipeline says, kept for those who ask over HTTP.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use super::live::Live;
 use super::metrics::Histogram;
 use super::timeline::{Stretch, Timeline};
+use crate::base::mutex::lock;
 use crate::tell::history::{self, History};
 use crate::tell::stats::Meter;
 use crate::vocabulary::frame::Frame;
@@ -132,6 +133,6 @@ impl Feed {
 
     /// Each field is whole at any time: a panicked holder leaves at worst one of them older.
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
 }

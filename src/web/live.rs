@@ -2,7 +2,7 @@
 //! shared by all who look. Who is slow misses pictures; nobody waits for him.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -11,6 +11,7 @@ use image::codecs::jpeg::JpegEncoder;
 use tokio::sync::watch;
 
 use crate::base::latest::Latest;
+use crate::base::mutex::lock;
 use crate::base::shutdown::Shutdown;
 use crate::vocabulary::frame::{Frame, PixelFormat};
 
@@ -171,11 +172,6 @@ pub fn encode(frame: &Frame) -> image::ImageResult<Vec<u8>> {
         color,
     )?;
     Ok(jpeg)
-}
-
-/// Nothing here can be half-written when a holder panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

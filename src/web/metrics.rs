@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::base::mutex::lock;
 use crate::vocabulary::emotion::Emotion;
 use crate::vocabulary::wire;
 
@@ -38,12 +39,12 @@ pub struct Requests(Mutex<BTreeMap<(String, u16), u64>>);
 impl Requests {
     /// `path` is a route, of which there are few, and not what a client wrote.
     pub fn count(&self, path: &str, status: u16) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock(&self.0);
         *counts.entry((path.to_owned(), status)).or_default() += 1;
     }
 
     fn all(&self) -> BTreeMap<(String, u16), u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 }
 

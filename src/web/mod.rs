@@ -6,10 +6,13 @@
 
 mod access;
 mod api;
+mod app;
 mod body;
 mod classify;
+mod error;
 mod events;
 pub mod feed;
+mod guard;
 pub mod live;
 mod metrics;
 mod page;
@@ -21,7 +24,6 @@ mod stream;
 mod timeline;
 pub mod tls;
 
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,53 +38,20 @@ use tokio::sync::watch;
 use crate::base::backoff::Backoff;
 use crate::base::shutdown::Shutdown;
 use crate::config;
-use crate::vocabulary::wire;
 use access::Access;
+use app::App;
 use feed::Feed;
 use live::Live;
 use photos::Classify;
-use router::App;
+
+pub use app::Shown;
+pub use error::WebError;
 
 /// How often the thread shows that it lives and looks whether it shall end.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Threads that compute for clients give way to the pipeline by so much (nice(2)).
 const NICE: i32 = 5;
-
-/// Why the part cannot start; all but [`WebError::Thread`] are mistakes in the configuration. An
-/// address that is taken is none: it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum WebError {
-    #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
-    Read { key: &'static str, path: PathBuf, source: io::Error },
-    #[error(
-        "unable to use {} (web.token_file): a token has at least 16 characters and no spaces (`openssl rand -hex 24` makes one)",
-        path.display()
-    )]
-    WeakToken { path: PathBuf },
-    #[error(
-        "unable to use {} (web.tls_cert) with {} (web.tls_key): {source} (a PEM certificate chain and its key are needed; `emotiond tls` makes a pair)",
-        cert.display(),
-        key.display()
-    )]
-    Pair { cert: PathBuf, key: PathBuf, source: io::Error },
-    #[error("unable to start thread {name}: {source} (is the limit of threads or open files reached?)")]
-    Thread { name: &'static str, source: io::Error },
-}
-
-/// What the daemon hands in to be shown and done.
-pub struct Shown {
-    pub device: String,
-    /// How every part is.
-    pub parts: Box<dyn Fn() -> (wire::Parts, wire::Details) + Send + Sync>,
-    /// Counters; rate and latency are measured here.
-    pub stats: Box<dyn Fn() -> wire::Stats + Send + Sync>,
-    /// What the panel shows or would show, as PNG.
-    pub display: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    pub enabled: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Switches the camera; says why it is not done.
-    pub switch: Box<dyn Fn(bool) -> Result<(), String> + Send + Sync>,
-}
 
 /// The daemon's end; clones share it.
 #[derive(Clone)]
@@ -194,7 +163,7 @@ async fn run(
         log::info!("web: listening on {scheme}://{own}/");
         let router = router::build(&app);
         tokio::spawn(events::publish(Arc::clone(&app)));
-        server::serve(listener, tls, router, router::closed(closed)).await
+        server::serve(listener, tls, router, app::closed(closed)).await
     };
     let mut answer = std::pin::pin!(answer);
     let mut tick = tokio::time::interval(TICK);

@@ -10,8 +10,6 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
@@ -19,121 +17,16 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::{self, Access};
-use super::feed::Feed;
-use super::metrics::Requests;
-use super::photos::Photos;
+use super::access::Access;
+use super::app::App;
+use super::guard;
 use super::{api, classify, events, page, problem, stream};
-use crate::base::clock;
-use crate::config;
-use crate::vocabulary::wire;
 
 /// Until an answer begins; the photos before one's own in the queue included.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// Most bytes of a body that is no picture.
 const SMALL_BODY: usize = 16 << 10;
-
-/// What handlers need.
-pub struct App {
-    pub access: Access,
-    pub feed: Arc<Feed>,
-    pub photos: Photos,
-    pub requests: Requests,
-    pub limits: Limits,
-    /// Turns true when the daemon stops.
-    pub closed: watch::Receiver<bool>,
-    /// The newest status as JSON, while somebody listens.
-    pub newest: watch::Sender<Arc<str>>,
-    /// Places for streams of events.
-    pub listeners: Arc<Semaphore>,
-    device: String,
-    parts: Box<dyn Fn() -> (wire::Parts, wire::Details) + Send + Sync>,
-    pub stats: Box<dyn Fn() -> wire::Stats + Send + Sync>,
-    pub display: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    pub enabled: Box<dyn Fn() -> bool + Send + Sync>,
-    pub switch: Box<dyn Fn(bool) -> Result<(), String> + Send + Sync>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub max_body: usize,
-    /// Between two states in a stream of events.
-    pub interval: Duration,
-}
-
-impl App {
-    pub fn new(
-        config: &config::Web,
-        access: Access,
-        feed: Arc<Feed>,
-        photos: Photos,
-        closed: watch::Receiver<bool>,
-        links: super::Shown,
-    ) -> Self {
-        let limits =
-            Limits { max_body: config.max_body, interval: Duration::from_secs(1) / config.live_fps.max(1) };
-        let super::Shown { device, parts, stats, display, enabled, switch } = links;
-        Self {
-            access,
-            feed,
-            photos,
-            requests: Requests::default(),
-            limits,
-            closed,
-            newest: watch::Sender::new(Arc::from("")),
-            listeners: Arc::new(Semaphore::new(config.max_viewers)),
-            device,
-            parts,
-            stats,
-            display,
-            enabled,
-            switch,
-        }
-    }
-
-    /// All that is known now.
-    pub fn status(&self) -> wire::Status {
-        let now = self.feed.now();
-        let (parts, details) = (self.parts)();
-        wire::Status {
-            state: now.state.unwrap_or_else(nothing_yet),
-            device: self.device.clone(),
-            version: env!("CARGO_PKG_VERSION"),
-            enabled: (self.enabled)(),
-            parts,
-            details,
-            frame: now.frame,
-            fps: now.fps,
-            latency_ms: now.latency,
-        }
-    }
-
-    pub fn parts(&self) -> wire::Parts {
-        (self.parts)().0
-    }
-}
-
-/// Before the pipeline has said its first word.
-fn nothing_yet() -> wire::State {
-    let now = clock::rfc3339(Timestamp::now());
-    wire::State {
-        time: now.clone(),
-        emotion: "none",
-        confidence: 0.0,
-        scores: wire::Scores::default(),
-        faces: 0,
-        primary: None,
-        others: Vec::new(),
-        since: now,
-    }
-}
-
-/// Until the daemon stops.
-pub async fn closed(mut closed: watch::Receiver<bool>) {
-    // An error is the sender's end, which is the daemon's.
-    let _ = closed.wait_for(|closed| *closed).await;
-}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -180,7 +73,7 @@ pub fn build(app: &Arc<App>) -> Router {
     let (api, document) = api();
     let document = document.to_json().expect("a document of names and numbers serialises");
     let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let guard = middleware::from_fn_with_state(Arc::clone(app), access::guard);
+    let guard = middleware::from_fn_with_state(Arc::clone(app), guard::guard);
     let count = middleware::from_fn_with_state(Arc::clone(app), count);
     Router::new()
         .merge(api)

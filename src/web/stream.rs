@@ -11,9 +11,9 @@ use futures_util::stream::{self, StreamExt};
 use tokio::sync::watch;
 
 use super::api;
+use super::app::{self, App};
 use super::live::Viewer;
 use super::problem::Problem;
-use super::router::{self, App};
 use crate::base::clock;
 
 const MEDIA_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
@@ -44,7 +44,7 @@ type Place = (Viewer, watch::Receiver<bool>);
 /// The newest picture's part, once the one before is on its way.
 async fn next((mut viewer, closed): Place) -> Option<([Bytes; 3], Place)> {
     let picture = tokio::select! {
-        () = router::closed(closed.clone()) => None,
+        () = app::closed(closed.clone()) => None,
         picture = viewer.next() => picture,
     }?;
     let head = format!(

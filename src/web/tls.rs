@@ -12,7 +12,7 @@ use rcgen::{
 };
 use sha2::{Digest, Sha256};
 
-use super::WebError;
+use super::error::WebError;
 
 /// Apple's devices refuse certificates that are valid for longer (support.apple.com/103769).
 pub const LONGEST_DAYS: u32 = 825;

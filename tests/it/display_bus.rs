@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use emotiond::display::bus::{Adapter, DisplayError, adapters, candidates, user_buses};
+use emotiond::display::bus::{Adapter, adapters, candidates, user_buses};
+use emotiond::display::error::DisplayError;
 
 fn adapter((number, name): (u32, &str)) -> Adapter {
     Adapter { path: format!("/dev/i2c-{number}").into(), name: name.to_owned() }

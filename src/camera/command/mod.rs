@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use self::stream::{Piece, Splitter};
-use super::{Camera, CameraError, first_frame};
+use super::source::{Camera, CameraError, first_frame};
 use crate::base::process_group::{Group, PRIVATE};
 use crate::config::{self, CommandFormat, Pace};
 use crate::media::decode;

@@ -5,9 +5,10 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use image::RgbImage;
 
+use super::args::ClassifyArgs;
 use super::copies::Job;
 use super::encode::Encoder;
-use super::{ClassifyArgs, Sink};
+use super::sink::Sink;
 use crate::cli::progress::{Progress, Stop};
 use crate::media::film::{Film, FilmError, FilmFrame};
 use crate::overlay::{self, Mark};

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 
-use super::nets::{Described, Nets};
+use super::nets::{Candidate, Described, Nets};
 use super::{camera, kept};
 use crate::base::clock;
-use crate::cli::{Status, UsageError, one_line, photos};
+use crate::cli::photos;
+use crate::cli::status::{Status, UsageError, one_line};
 use crate::config::Config;
+use crate::people::Descriptor;
 use crate::people::gallery::{self, Gallery};
 use crate::people::quality::Gate;
 use crate::people::store::{self, People, Sample};
-use crate::people::{Descriptor, Name};
+use crate::vocabulary::name::Name;
 
 /// Photos of one person that are farther apart than this are of two.
 const SURELY_TWO: f32 = 0.8;
@@ -35,12 +37,6 @@ pub struct AddArgs {
     /// or unlike the person's other photos
     #[arg(long)]
     force: bool,
-}
-
-/// A face to enrol and where it is from.
-pub struct Candidate {
-    pub source: String,
-    pub descriptor: Descriptor,
 }
 
 pub fn run(args: &AddArgs, config: &Config) -> anyhow::Result<Status> {

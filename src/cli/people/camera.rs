@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::add::Candidate;
-use super::nets::{Described, Nets};
+use super::nets::{Candidate, Described, Nets};
 use crate::camera::{self, CameraError};
 use crate::cli::progress::Stop;
 use crate::config::{Camera, Config};

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::nets;
-use crate::cli::{Status, one_line};
+use crate::cli::status::{Status, one_line};
 use crate::config::Config;
 use crate::people::Descriptor;
 use crate::people::verify::{self, Pair};

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
-use crate::people::Name;
 use crate::people::store::{self, People, Sample};
+use crate::vocabulary::name::Name;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {

@@ -8,7 +8,7 @@ mod nets;
 mod test;
 mod who;
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 
 #[derive(Debug, clap::Subcommand)]

@@ -74,3 +74,9 @@ pub fn describe_all(
         Ok(())
     })
 }
+
+/// A face to enrol and where it is from.
+pub struct Candidate {
+    pub source: String,
+    pub descriptor: Descriptor,
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::cli::Status;
+use crate::cli::status::Status;
 use crate::config::Config;
 use crate::people::gallery::{self, Gallery};
 use crate::people::net::{Chip, DescriptorNet};

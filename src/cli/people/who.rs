@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::nets;
-use crate::cli::{Status, one_line, photos};
+use crate::cli::photos;
+use crate::cli::status::{Status, one_line};
 use crate::config::Config;
 use crate::people::gallery::{Limits, Nearest};
 use crate::people::store;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::FilmError;
+use super::error::FilmError;
 
 /// What is kept of a child's messages.
 const MAX_MESSAGES: usize = 2048;

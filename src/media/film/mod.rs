@@ -1,6 +1,7 @@
 //! The frames of a film, decoded by an `ffmpeg` child process.
 
 pub mod child;
+mod error;
 mod probe;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -12,27 +13,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::media::photo::MAX_PIXELS;
 use child::{Messages, file_url, spawn_failed};
+pub use error::FilmError;
 use probe::Probe;
 pub use probe::Rate;
-
-#[derive(Debug, thiserror::Error)]
-pub enum FilmError {
-    #[error("{program} is not installed (apt install ffmpeg)")]
-    NoFfmpeg { program: &'static str },
-    #[error("unable to run {program}: {source}")]
-    Run { program: &'static str, source: std::io::Error },
-    /// It is no film, or one that cannot be decoded at all.
-    #[error("it is neither a photo nor a film: {reason}")]
-    NotAFilm { reason: String },
-    #[error("{width}x{height} pixels are beyond the limit of {} megapixels", MAX_PIXELS / 1_000_000)]
-    TooLarge { width: u32, height: u32 },
-    /// Decoding stopped before the film's end.
-    #[error("the film is damaged after frame {frames}: {reason}")]
-    Damaged { frames: u64, reason: String },
-    /// Decoding went on after the damage.
-    #[error("the film is damaged near {:.1} s, the rest was read: {reason}", near.as_secs_f64())]
-    Holed { near: Duration, reason: String },
-}
 
 /// One picture of a film.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::FilmError;
 use super::child::{file_url, one_line, spawn_failed};
+use super::error::FilmError;
 
 /// Frames in a number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,15 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::base::mutex::lock;
 
 use edgefirst_tflite::{Delegate, DelegateOptions, Interpreter, Library, Model};
 use edgefirst_tflite_sys::{TfLiteContext, TfLiteDelegate, TfLiteStatus, TfLiteStatus_kTfLiteError};
 
-use super::flatbuffer::{self, ModelInfo};
-use super::{Engine, EngineError, TensorInfo, check_length, check_shapes, one_line};
+use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
+use super::{Engine, EngineError, TensorInfo, one_line};
 
 /// Coral's runtime, as its package `libedgetpu1-std` installs it.
 const EDGETPU_LIBRARY: &str = "libedgetpu.so.1";
@@ -39,7 +41,7 @@ static OPENED: Mutex<Vec<(Option<PathBuf>, &Library)>> = Mutex::new(Vec::new());
 /// # Errors
 /// What hinders, as text.
 fn open(path: Option<&Path>) -> Result<&'static Library, String> {
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut opened = lock(&OPENED);
     if let Some((_, library)) = opened.iter().find(|(known, _)| known.as_deref() == path) {
         return Ok(library);
     }

@@ -1,7 +1,9 @@
 //! Models on LiteRT, TFLite's official runtime, through its `CompiledModel` interface.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::base::mutex::lock;
 
 use edgefirst_tflite::Library;
 use edgefirst_tflite::litert::{
@@ -9,8 +11,8 @@ use edgefirst_tflite::litert::{
 };
 use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
-use super::flatbuffer::{self, ModelInfo};
-use super::{Engine, EngineError, TensorInfo, check_length, check_shapes, one_line};
+use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
+use super::{Engine, EngineError, TensorInfo, one_line};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
 /// which is why it and its environment are leaked.
@@ -27,7 +29,7 @@ static OPENED: Mutex<Vec<(PathBuf, Runtime)>> = Mutex::new(Vec::new());
 impl Runtime {
     /// Opens the library at `path`, or answers the one that is open already.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = lock(&OPENED);
         if let Some((_, runtime)) = opened.iter().find(|(known, _)| known == path) {
             return Ok(*runtime);
         }
@@ -51,7 +53,7 @@ impl Runtime {
     pub fn with_gpu(self, accelerator: &Path) -> Result<Self, EngineError> {
         static WITH_GPU: Mutex<Option<Runtime>> = Mutex::new(None);
         let refused = |reason: String| EngineError::Delegate { delegate: "gpu".to_owned(), reason };
-        let mut opened = WITH_GPU.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = lock(&WITH_GPU);
         if let Some(runtime) = *opened {
             return Ok(runtime);
         }

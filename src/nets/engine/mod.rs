@@ -121,38 +121,6 @@ pub fn dequantize(bytes: &[u8], info: &TensorInfo, out: &mut Vec<f32>) {
     }
 }
 
-/// One input, and every dimension and type known.
-fn check_shapes(info: &flatbuffer::ModelInfo) -> Result<(), String> {
-    if info.inputs.len() != 1 || info.outputs.is_empty() {
-        return Err(format!("it has {} inputs and {} outputs", info.inputs.len(), info.outputs.len()));
-    }
-    for tensor in info.inputs.iter().chain(&info.outputs) {
-        if tensor.elements() == 0 {
-            return Err(format!(
-                "tensor {:?} has the open shape {:?}; export the model with a fixed batch of 1",
-                tensor.name, tensor.shape
-            ));
-        }
-        if let DType::Other(_) = tensor.dtype {
-            return Err(format!(
-                "tensor {:?} is of {} instead of float32, int8 or uint8",
-                tensor.name,
-                tensor.dtype.name()
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// `input` has the size of the model's only input.
-fn check_length(info: &flatbuffer::ModelInfo, input: &[u8]) -> Result<(), String> {
-    let expected = info.inputs[0].bytes();
-    if input.len() != expected {
-        return Err(format!("the input has {} bytes instead of {expected}", input.len()));
-    }
-    Ok(())
-}
-
 /// The error and what is behind it, as far as that says more.
 fn one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

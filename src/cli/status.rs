@@ -1,0 +1,63 @@
+//! How the program ends, and what it says of errors.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::mqtt::MqttError;
+use crate::pipeline::load::ModelError;
+use crate::rules::RulesError;
+use crate::web::WebError;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Done = 0,
+    /// Failed while running, or a file was skipped.
+    Failed = 1,
+    /// Wrong usage, as clap ends the program, too.
+    Usage = 2,
+    /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
+    Misconfigured = 78,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+impl Status {
+    /// The status that an error ends the program with.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let misconfigured = error.chain().any(|cause| {
+            cause.is::<ConfigError>()
+                || cause.is::<ModelError>()
+                || cause.is::<MqttError>()
+                || cause.is::<RulesError>()
+                || cause.is::<WebError>()
+        });
+        match error {
+            _ if misconfigured => Self::Misconfigured,
+            _ if error.is::<UsageError>() => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// Arguments that do not fit each other.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub String);
+
+/// An error with its causes, on one line; a cause that is told already is not told again.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
+}

@@ -1,0 +1,85 @@
+//! What the handle and the thread share, and the commands that come in.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+use super::topics::{Topic, Topics};
+use crate::base::clock;
+use crate::base::mutex::lock;
+use crate::vocabulary::wire;
+
+/// What somebody wants of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Switch the camera on or off.
+    SetEnabled(bool),
+    /// Change settings; the payload as it came, whatever it is.
+    ChangeSettings(String),
+    /// Close the camera and open it again.
+    RestartCamera,
+}
+
+impl Command {
+    /// Where it came in, and what it said.
+    pub(super) fn message(&self) -> (Topic, &str) {
+        match self {
+            Self::SetEnabled(enabled) => (Topic::EnabledSet, on_off(*enabled)),
+            Self::ChangeSettings(payload) => (Topic::SettingsSet, payload),
+            Self::RestartCamera => (Topic::CameraRestart, PRESS),
+        }
+    }
+}
+
+/// What a button of Home Assistant says.
+pub(super) const PRESS: &str = "PRESS";
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub topics: Topics,
+    pub state: Mutex<State>,
+    pub heartbeat: AtomicU64,
+    /// Something is to be sent.
+    pub wake: Notify,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub outbox: Outbox,
+    pub connected: bool,
+    pub last_error: Option<String>,
+    /// Connections so far.
+    pub connections: u64,
+}
+
+impl Shared {
+    /// A panicked holder leaves at worst one message in or out: nothing here is half-written.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(super) fn refuse(&self, topic: Topic, payload: &str, reason: &str) {
+        let refusal = wire::Refusal {
+            topic: self.topics.name(topic),
+            payload: payload.chars().take(100).collect(),
+            reason: reason.to_owned(),
+            time: clock::rfc3339(Timestamp::now()),
+        };
+        self.lock().outbox.error(json(&refusal));
+        self.wake.notify_one();
+    }
+}
+
+pub(super) const fn on_off(enabled: bool) -> &'static str {
+    if enabled { "ON" } else { "OFF" }
+}
+
+/// # Panics
+/// Never: what `wire` defines has text keys and no failing `Serialize`.
+pub(super) fn json(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("wire types serialise")
+}

@@ -1,0 +1,25 @@
+//! Why the page cannot start.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the part cannot start; all but [`WebError::Thread`] are mistakes in the configuration. An
+/// address that is taken is none: it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
+    Read { key: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "unable to use {} (web.token_file): a token has at least 16 characters and no spaces (`openssl rand -hex 24` makes one)",
+        path.display()
+    )]
+    WeakToken { path: PathBuf },
+    #[error(
+        "unable to use {} (web.tls_cert) with {} (web.tls_key): {source} (a PEM certificate chain and its key are needed; `emotiond tls` makes a pair)",
+        cert.display(),
+        key.display()
+    )]
+    Pair { cert: PathBuf, key: PathBuf, source: io::Error },
+    #[error("unable to start thread {name}: {source} (is the limit of threads or open files reached?)")]
+    Thread { name: &'static str, source: io::Error },
+}
