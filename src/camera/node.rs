@@ -1,4 +1,5 @@
 //! A V4L2 device node, opened and asked what it offers.
+#![expect(unsafe_code, reason = "an ioctl that the v4l crate lacks")]
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! V4L2 capture devices, by the `v4l` crate.
 //!
 //! Single-planar video capture with mapped buffers, which is what webcams and `v4l2loopback` have.
+#![expect(unsafe_code, reason = "a stream is dropped by hand where its drop may panic")]
 
 use std::io;
 use std::mem::ManuallyDrop;

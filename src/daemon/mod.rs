@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -145,7 +146,8 @@ impl Daemon {
 
         // Not from the clock, which may start at the same wrong time again and again.
         let run = format!("{}-{}", self.config.device.id, chance::run_id());
-        let reporter = Reporter::new(&run, self.config.mqtt.state_interval, Moment::now());
+        let now = Moment { instant: Instant::now(), wall: Timestamp::now() };
+        let reporter = Reporter::new(&run, self.config.mqtt.state_interval, now);
         let worker = PipelineThread {
             pipeline,
             frames,

@@ -25,10 +25,6 @@ pub struct Moment {
 }
 
 impl Moment {
-    pub fn now() -> Self {
-        Self { instant: Instant::now(), wall: Timestamp::now() }
-    }
-
     /// The wall-clock time of an earlier instant.
     fn wall_of(&self, earlier: Instant) -> Timestamp {
         let age = self.instant.saturating_duration_since(earlier);
@@ -329,7 +325,7 @@ mod tests {
     #[test]
     fn a_person_is_told_once_and_only_when_checked() {
         use wire::EventType::{FaceAppeared, FaceLeft, PersonRecognised};
-        let start = Moment::now();
+        let start = Moment { instant: Instant::now(), wall: Timestamp::now() };
         let mut reporter = Reporter::new("pi", Duration::from_secs(5), start);
         let seen = |person: Option<(&str, bool)>| {
             let mut seen = observation(&[(1, State::Uncertain)]);
@@ -354,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_camera_is_told_when_it_changes() {
-        let start = Moment::now();
+        let start = Moment { instant: Instant::now(), wall: Timestamp::now() };
         let mut reporter = Reporter::new("pi", Duration::from_secs(5), start);
         assert_eq!(reporter.camera(true, start), None);
         let lost = reporter.camera(false, start).expect("lost");

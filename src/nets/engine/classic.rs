@@ -1,5 +1,6 @@
 //! Models on the classic TFLite library, which knows external delegates: Coral's and any other shared
 //! library with `tflite_plugin_create_delegate`. LiteRT has no place for those.
+#![expect(unsafe_code, reason = "the classic library's C interface")]
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

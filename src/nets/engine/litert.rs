@@ -1,4 +1,5 @@
 //! Models on LiteRT, TFLite's official runtime, through its `CompiledModel` interface.
+#![expect(unsafe_code, reason = "LiteRT's C interface")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
