@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test fresh-test vm-test training-test people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test fresh-test vm-test training-test training-nets-test models people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,9 +42,15 @@ people-test: ## the face descriptors against the code that they come from, and p
 	@TEST=1 scripts/people-model.sh
 	$(TEST_ENV) $(CARGO) test --locked --test people
 
-training-test: ## the training toolkit's own tests, in a virtual environment
+training-test: ## the training toolkit's style, types and tests, in a virtual environment
 	@scripts/prepare.sh test-all
 	@scripts/training-tests.sh
+
+training-nets-test: ## every net by name exported to int8, also those that nobody ships
+	@scripts/training-tests.sh -m slow
+
+models: ## the shipped model made again from DATA (see models/README.md), some six hours on two cores
+	@scripts/models.sh $(DATA)
 
 vm-test: ## camera and panel on a real kernel in a virtual machine
 	@scripts/prepare.sh test-all

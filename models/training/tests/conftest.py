@@ -15,6 +15,9 @@ name = "tiny"
 version = "0.0.1"
 description = "made-up"
 
+[targets]
+labels = ["happy", "sad"]
+
 [net]
 name = "residual"
 widths = [8]
@@ -29,7 +32,10 @@ ema_decay = 0.9
 watch_every = 2
 
 [export]
-calibration_faces = 8
+calibration_pictures = 8
+
+[card]
+licence = "MIT"
 training_data = "made-up"
 """
 
@@ -52,9 +58,9 @@ def write_votes(path, rows):
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory):
     """Prepared data of bright "happy" and dark "sad" squares: (folder, recipe path)."""
-    from face_training.tasks.emotion import dataset
+    from face_training.tasks.emotion import dataset, fer2013
 
-    folder = tmp_path_factory.mktemp("data")
+    folder = tmp_path_factory.mktemp("made-up")
     random = np.random.default_rng(1)
     faces, votes = [], []
     for number in range(96):
@@ -63,10 +69,10 @@ def made_up(tmp_path_factory):
         pixels = random.integers(150 if happy else 0, 256 if happy else 100, (48, 48))
         faces.append(face_row(3 if happy else 4, pixels, usage))
         votes.append((usage, [0, 10 * happy, 0, 10 * (not happy), 0, 0, 0, 0, 0, 0]))
-    source = dataset.from_fer2013(
-        write_faces(folder / "faces.csv", faces), write_votes(folder / "votes.csv", votes)
-    )
-    dataset.prepare([source], folder)
+    paths = (
+        write_faces(folder / "faces.csv", faces), write_votes(folder / "votes.csv", votes),
+    )  # fmt: skip
+    dataset.prepare([lambda _: fer2013.rows(*paths)], folder / "data")
     recipe = folder / "tiny.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    return folder, recipe
+    return folder / "data", recipe

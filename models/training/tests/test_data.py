@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import face_row, write_faces, write_votes
+from PIL import Image
 
 from face_training.errors import TrainingError
 from face_training.tasks.emotion import dataset, fer2013
@@ -89,6 +90,7 @@ def test_reads_every_form(tmp_path, ending):
         (face_row(0, np.full(2304, 256), "Training"), "row 3: bad pixel value"),
         ("0,1 2 x,Training", "row 3: bad pixel value"),
         ("0", "row 3: 1 columns, too few"),
+        (face_row(0, GREY, "Trainning"), "row 3: unknown Usage 'Trainning'"),
     ],
 )
 def test_names_the_bad_row(tmp_path, row, cause):
@@ -106,10 +108,32 @@ def test_refuses_cut_and_foreign_files(tmp_path):
     other.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="no column emotion, pixels, Usage"):
         fer2013.read_faces(other)
+    with pytest.raises(TrainingError, match="a header and no row"):
+        fer2013.read_faces(write_faces(tmp_path / "e.csv", []))
 
 
-def _prepare(faces, votes, out):
-    return dataset.prepare([dataset.from_fer2013(faces, votes)], out)
+@pytest.mark.parametrize("vote", [99, -1])
+def test_refuses_votes_of_more_taggers_than_there_are(tmp_path, vote):
+    votes = write_votes(tmp_path / "v.csv", [("Training", [vote, 0, 0, 0, 0, 0, 0, 0, 0, 0])])
+    with pytest.raises(TrainingError, match="row 2: votes .* not 0 to 10 together"):
+        fer2013.read_votes(votes)
+
+
+def test_data_without_anything_to_learn_from_is_refused(tmp_path):
+    faces = write_faces(tmp_path / "f.csv", [face_row(0, GREY, "PublicTest")])
+    with pytest.raises(TrainingError, match="no row of Training is left"):
+        _prepare(faces, None, tmp_path / "out")
+    assert (
+        _prepare(faces, None, tmp_path / "out", test_only=True)["splits"]["PublicTest"]["rows"] == 1
+    )
+
+
+def _source(faces, votes):
+    return lambda _: fer2013.rows(faces, votes)
+
+
+def _prepare(faces, votes, out, **how):
+    return dataset.prepare([_source(faces, votes)], out, dataset.How(**how))
 
 
 def test_refuses_votes_of_other_faces(tmp_path):
@@ -140,11 +164,41 @@ def test_prepare_joins_repeats_and_drops_leaks(tmp_path):
     counts = _prepare(faces, write_votes(tmp_path / "v.csv", votes), tmp_path / "out")
     assert (counts["leaked"], counts["near"], counts["repeats"]) == (1, 1, 1)
     splits = dataset.load(tmp_path / "out")
-    np.testing.assert_array_equal(splits["Training"].pixels[:, 0, 0], [one[0]])
+    assert [face[0, 0] for face in splits["Training"].pictures] == [one[0]]
     assert splits["Training"].votes.tolist() == [[0, 10, 0, 10, 0, 0, 0, 0, 0, 0]]
     assert splits["Training"].labels.tolist() == [[0, 2, 0, 0, 0, 0, 0, 0]]
-    assert splits["PublicTest"].judged()[1].tolist() == [3]
+    assert majority(splits["PublicTest"].votes).tolist() == [3]
     assert splits["PublicTest"].origin.tolist() == ["f.csv, row 5"]
-    source = dataset.from_fer2013(faces, tmp_path / "v.csv")
-    counts = dataset.prepare([source], tmp_path / "kept", keep_leaked=True)
+    counts = _prepare(faces, tmp_path / "v.csv", tmp_path / "kept", keep_leaked=True)
     assert (counts["leaked"], counts["near"], counts["splits"]["Training"]["rows"]) == (1, 1, 3)
+
+
+def _smooth(random):
+    """A face-like picture: large soft shapes."""
+    small = Image.fromarray(random.integers(0, 256, (6, 6), np.uint8))
+    return np.asarray(small.resize((48, 48), Image.Resampling.BICUBIC))
+
+
+def test_near_repeats_are_found_mirrored_and_within_a_split(tmp_path):
+    random = np.random.default_rng(1)
+    one, two = _smooth(random), _smooth(random)
+    noisy = np.clip(one + random.normal(0, 12, one.shape), 0, 255).astype(np.uint8)
+    rows = [("Training", one), ("Training", noisy), ("Training", two), ("PublicTest", two[:, ::-1])]
+    faces = write_faces(tmp_path / "f.csv", [face_row(3, face, usage) for usage, face in rows])
+    counts = _prepare(faces, None, tmp_path / "out")
+    assert (counts["near"], counts["near_within"]) == (1, 1)
+    training = dataset.split(tmp_path / "out", "Training")
+    assert len(training) == 2 and len(set(training.group)) == 1
+
+
+def test_the_choosing_split_keeps_near_repeats_together(tmp_path):
+    random = np.random.default_rng(2)
+    rows = []
+    for _ in range(20):
+        face = _smooth(random)
+        rows += [face_row(3, face, "Training"), face_row(3, face[:, ::-1], "Training")]
+    faces = write_faces(tmp_path / "f.csv", rows)
+    _prepare(faces, None, tmp_path / "out", choosing_share=0.25)
+    splits = dataset.load(tmp_path / "out")
+    assert len(splits["Choosing"]) == 10
+    assert not set(splits["Choosing"].group) & set(splits["Training"].group)

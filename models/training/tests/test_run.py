@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,15 @@ import numpy as np
 import pytest
 from pptx import Presentation
 
+from face_training import recipe
 from face_training.__main__ import main
 from face_training.nets.models import TfliteModel
-from face_training.report import plots
+from face_training.tasks.emotion import plots
+from face_training.tasks.emotion.faces import only
 from face_training.training import runs
 
 PACKAGE = Path(__file__).parents[1]
+SHIPPED = str(PACKAGE.parent / "emotion.tflite")
 
 
 def _train(made_up, run):
@@ -58,12 +62,36 @@ def test_a_killed_run_ends_like_an_unbroken_one(made_up, unbroken, tmp_path):
     assert [line.split(",")[0] for line in log] == ["epoch", "1", "2", "3", "4"]
 
 
-def test_another_recipe_is_refused(made_up, unbroken, tmp_path, capsys):
+def test_another_recipe_or_other_data_are_refused(made_up, unbroken, tmp_path, capsys):
     data, recipe = made_up
+    text = recipe.read_text(encoding="utf-8")
     other = tmp_path / "other.toml"
-    other.write_text(recipe.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    other.write_text(text.replace("epochs = 4", "epochs = 5"), encoding="utf-8")
     assert main(_train((data, other), unbroken)) == 1
-    assert "unable to go on with run" in capsys.readouterr().err
+    assert "begun with in train.epochs" in capsys.readouterr().err
+    foreign = shutil.copytree(data, tmp_path / "data")
+    counts = json.loads((foreign / "prepared.json").read_text(encoding="utf-8"))
+    (foreign / "prepared.json").write_text(json.dumps({**counts, "sha256": ""}), encoding="utf-8")
+    assert main(_train((foreign, recipe), unbroken)) == 1
+    assert "begun with other data" in capsys.readouterr().err
+    # A comment decides nothing; and a finished run says so.
+    other.write_text(f"# changed\n{text}", encoding="utf-8")
+    assert main(_train((data, other), unbroken)) == 0
+    assert "has all 4 epochs of tiny: nothing to train" in capsys.readouterr().out
+
+
+def test_damaged_files_are_named_with_the_remedy(made_up, unbroken, tmp_path, capsys):
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    for name, cause in ((runs.STATE, "delete it, and the run begins again"),):
+        (run / name).write_bytes((run / name).read_bytes()[:1000])
+        assert main(_train(made_up, run)) == 1
+        assert cause in capsys.readouterr().err
+    (run / runs.MODEL).write_bytes((run / runs.MODEL).read_bytes()[:1000])
+    evaluate = ["evaluate", "--model", str(run), "--data", str(made_up[0])]
+    assert main(evaluate) == 1
+    assert "it is damaged or was cut off" in capsys.readouterr().err
+    assert main(_train(made_up, Path("/proc/run"))) == 1
+    assert "unable to write into run /proc/run" in capsys.readouterr().err
 
 
 def test_export_and_report(made_up, unbroken, tmp_path, capsys):
@@ -76,7 +104,7 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     assert sidecar["sha256"] == hashlib.sha256(content).hexdigest()
     assert np.float32(sidecar["input"]["scale"]) == np.float32(1 / 255)
     assert sidecar["input"]["zero_point"] == -128
-    assert len(sidecar["labels"]) == 8
+    assert (sidecar["labels"], sidecar["judged_by"]) == (["happy", "sad"], "majority")
     assert sorted(path.name for path in out.parent.iterdir()) == ["tiny.json", "tiny.tflite"]
 
     capsys.readouterr()
@@ -88,10 +116,15 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     assert found["temperature"] == sidecar["temperature"]
 
     card = out.parent / "tiny.card.md"
-    assert main(["report", *common, "--model", model, "--card", str(card)]) == 0
+    assert (
+        main(["report", *common, "--model", model, "--card", str(card), "--against", SHIPPED]) == 0
+    )
     text = card.read_text(encoding="utf-8")
     assert sidecar["sha256"] in text
+    assert "## Compared with emotion" in text and "McNemar's exact test" in text
     assert re.search(r"^\| training \| 4 epochs, \d+ minutes \|$", text, re.MULTILINE)
+    assert "| fer2013 | 96 | not known |" in text and "Pictures: made-up." in text
+    assert "Who is on the pictures of fer2013 is not known" in text and "search-engine" not in text
     assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
     _check_page(unbroken, found)
     _check_slides(unbroken, found)
@@ -103,19 +136,29 @@ def test_an_exported_file_is_shifted(made_up, unbroken, tmp_path, capsys):
     assert main(["export", "--run", str(unbroken), *common, str(tmp_path / "tiny")]) == 0
     shifted = tmp_path / "shifted.toml"
     text = recipe.read_text(encoding="utf-8").replace("0.0.1", "0.0.2")
-    shifted.write_text(text + "class_shift = { fear = 0.3 }\n", encoding="utf-8")
+    shifted.write_text(text + "[answers]\nclass_shift = { sad = 0.3 }\n", encoding="utf-8")
     model = tmp_path / "tiny.tflite"
     command = ["shift", "--model", str(model), "--recipe", str(shifted)]
     assert main([*command, *common, str(tmp_path / "other")]) == 0
     sidecar = json.loads((tmp_path / "other.json").read_text(encoding="utf-8"))
-    assert (sidecar["version"], sidecar["quantisation"]["class_shift"]) == ("0.0.2", {"fear": 0.3})
-    faces = np.random.default_rng(2).integers(0, 256, (9, 48, 48), np.uint8)
-    before, after = (TfliteModel(path).logits(faces) for path in (model, tmp_path / "other.tflite"))
+    assert (sidecar["version"], sidecar["class_shift"]) == ("0.0.2", {"sad": 0.3})
+    faces = np.random.default_rng(2).integers(0, 256, (9, 48, 48, 1), np.uint8)
+    before, after = (
+        only(TfliteModel(path).outputs(faces)) for path in (model, tmp_path / "other.tflite")
+    )
     step = sidecar["output"]["scale"]
-    wanted = np.zeros(8)
-    wanted[sidecar["labels"].index("fear")] = round(0.3 / step) * step
+    wanted = np.zeros(2)
+    wanted[sidecar["labels"].index("sad")] = round(0.3 / step) * step
     np.testing.assert_allclose(after - before, np.tile(wanted, (9, 1)), atol=step / 10)
+    shifted.write_text(
+        shifted.read_text(encoding="utf-8").replace('"happy", "sad"', '"sad", "happy"'),
+        encoding="utf-8",
+    )
     capsys.readouterr()
+    assert main([*command, *common, str(tmp_path / "third")]) == 1
+    assert (
+        "its labels are ['happy', 'sad'], the recipe's ['sad', 'happy']" in capsys.readouterr().err
+    )
 
 
 def _check_page(run, found):
@@ -152,7 +195,8 @@ def test_mistakes_are_drawn_where_there_are_any():
 
 
 def test_export_without_a_model(made_up, tmp_path, capsys):
-    run = runs.open_run(tmp_path / "run", made_up[1])
+    run = tmp_path / "run"
+    runs.open_run(run, recipe.load(made_up[1]), made_up[1], made_up[0])
     arguments = ["export", "--run", str(run), "--data", str(made_up[0])]
     assert main([*arguments, "--out", str(tmp_path / "x")]) == 1
     assert "unable to load model" in capsys.readouterr().err

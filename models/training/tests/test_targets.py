@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from face_training.recipe import Targets
 from face_training.tasks.emotion import targets
+from face_training.tasks.emotion.targets import Targets
 
 # A face with votes 6 happy, 4 sad whose own label is sad; one that nobody voted on, fear;
 # one without a majority, own label neutral; one that taggers called no face, own label happy.

@@ -7,7 +7,9 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any, TextIO
 
 from ..errors import TrainingError
 
@@ -17,11 +19,12 @@ _UNREADABLE = (
 
 
 @contextlib.contextmanager
-def open_csv(path):
+def open_csv(path: str | Path) -> Iterator[TextIO]:
     """Open a CSV as text, whether plain, .gz, .xz or the only CSV of a .zip."""
     path = Path(path)
     try:
         with contextlib.ExitStack() as stack:
+            raw: Any
             if path.suffix == ".gz":
                 raw = stack.enter_context(gzip.open(path))
             elif path.suffix == ".xz":
@@ -35,7 +38,7 @@ def open_csv(path):
         raise TrainingError(f"unable to read {path}: {error}") from error
 
 
-def _open_zip_member(stack, path):
+def _open_zip_member(stack: contextlib.ExitStack, path: Path) -> IO[bytes]:
     archive = stack.enter_context(zipfile.ZipFile(path))
     names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
     if len(names) != 1:
@@ -43,7 +46,7 @@ def _open_zip_member(stack, path):
     return archive.open(names[0])
 
 
-def columns(header, path, wanted):
+def columns(header: Sequence[str], path: Path, wanted: Sequence[str]) -> list[int]:
     """Return the positions of the wanted columns, by name."""
     header = [name.strip() for name in header]
     missing = [name for name in wanted if name not in header]
@@ -52,7 +55,7 @@ def columns(header, path, wanted):
     return [header.index(name) for name in wanted]
 
 
-def cells(row, wanted, place):
+def cells(row: Sequence[str], wanted: Sequence[int], place: str) -> list[str]:
     """Return the texts of a row's wanted columns."""
     if len(row) <= max(wanted):
         raise TrainingError(f"unable to read {place}: {len(row)} columns, too few")

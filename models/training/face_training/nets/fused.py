@@ -17,7 +17,9 @@ class FusedBatchNormalization(layers.BatchNormalization):
     values of a channel in a batch.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -34,7 +36,7 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return outputs
 
 
-def _fits(layer):
+def _fits(layer: keras.Layer) -> bool:
     return (
         type(layer) is layers.BatchNormalization
         and layer.scale
@@ -45,10 +47,10 @@ def _fits(layer):
     )
 
 
-def fuse(model):
+def fuse(model: keras.Model) -> keras.Model:
     """Return a copy of a net, weights included, that normalises its batches fused."""
 
-    def copy(layer):
+    def copy(layer: keras.Layer) -> keras.Layer:
         made = FusedBatchNormalization if _fits(layer) else type(layer)
         return made.from_config(layer.get_config())
 

@@ -5,27 +5,22 @@ and its grey value spread to the three channels that the backbone was trained wi
 the exported file takes the same 48x48 grey picture as every other net.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
 from ..errors import TrainingError
+from .models import load_keras
 
 # Fixed arithmetic: no stage of a training changes it, and files to start from need not have it.
 GREY = "grey_to_rgb"
 # What keras.applications' preprocess_input does with values of [0, 1]: factor, then sum.
 _CAFFE = ([255.0] * 3, [-103.939, -116.779, -123.68])  # VGG16: blue, green, red less their means
 _SIGNED = ([2.0] * 3, [-1.0] * 3)
-_MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-_TORCH = ((1 / _STD).tolist(), (-_MEAN / _STD).tolist())
-_BYTES = ([255.0] * 3, [0.0] * 3)  # EfficientNet normalises inside
-
-# The plain MobileNetV3 has hard swish, which a Coral compiler does not map; the minimalistic
-# one has imagenet weights of its own.
-_V3 = {"include_preprocessing": False, "minimalistic": True}
 
 
 @dataclass(frozen=True)
@@ -33,22 +28,24 @@ class Backbone:
     """A net of keras.applications and the values that it takes."""
 
     builder: str
-    scale: tuple
-    options: dict = field(default_factory=dict)
+    scale: tuple[list[float], list[float]]
 
 
 BACKBONES = {
     "vgg16": Backbone("VGG16", _CAFFE),
     "resnet50v2": Backbone("ResNet50V2", _SIGNED),
     "mobilenet": Backbone("MobileNet", _SIGNED),
-    "mobilenetv3small": Backbone("MobileNetV3Small", _SIGNED, _V3),
-    "mobilenetv3large": Backbone("MobileNetV3Large", _SIGNED, _V3),
-    "efficientnetb0": Backbone("EfficientNetB0", _BYTES),
-    "efficientnetv2b0": Backbone("EfficientNetV2B0", _TORCH, {"include_preprocessing": False}),
 }
 
 
-def features(x, name, side=96, dropout=0.3, imagenet=True, **options):
+def features(
+    x: Any,
+    name: str,
+    side: int = 96,
+    dropout: float = 0.3,
+    imagenet: bool = True,
+    **options: Any,
+) -> Any:
     """Return the pooled features of backbone `name` for pictures x, enlarged to side x side.
 
     Further options go to the builder in keras.applications (`alpha` of the MobileNets).
@@ -57,15 +54,17 @@ def features(x, name, side=96, dropout=0.3, imagenet=True, **options):
     if x.shape[1] != side:
         x = layers.Resizing(side, side, dtype="float32", name="enlarge")(x)
     spread = layers.Conv2D(3, 1, dtype="float32", name=GREY, trainable=False)
+    grey = x.shape[-1] == 1
     x = spread(x)
     factor, addend = backbone.scale
-    spread.set_weights([np.reshape(factor, (1, 1, 1, 3)), np.array(addend)])
+    kernel = np.reshape(factor, (1, 3)) if grey else np.diag(factor)
+    spread.set_weights([kernel[None, None], np.array(addend)])
     try:
         net = getattr(keras.applications, backbone.builder)(
             include_top=False,
             weights="imagenet" if imagenet else None,
             input_shape=(side, side, 3),
-            **{**backbone.options, **options},
+            **options,
         )
     except TypeError:
         raise
@@ -79,27 +78,28 @@ def features(x, name, side=96, dropout=0.3, imagenet=True, **options):
     return layers.Dropout(dropout)(x)
 
 
-def leaves(model):
+def leaves(model: keras.Model) -> list[keras.Layer]:
     """Return the layers of a model in order, those of nested models in their place."""
-    found = []
+    found: list[keras.Layer] = []
     for layer in model.layers:
         found += leaves(layer) if isinstance(layer, keras.Model) else [layer]
     return found
 
 
-def backbone_of(model):
+def backbone_of(model: keras.Model) -> keras.Model | None:
     """Return the nested model of a transfer net, None of any other net."""
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
 
 
-def _head(model):
-    """Return the layers behind the backbone; of a net without one, the last layer."""
+def head(model: keras.Model) -> list[keras.Layer]:
+    """Return the layers behind the backbone; of a net without one, those that give its outputs."""
     backbone = backbone_of(model)
-    start = model.layers.index(backbone) + 1 if backbone is not None else -1
-    return model.layers[start:]
+    if backbone is not None:
+        return model.layers[model.layers.index(backbone) + 1 :]
+    return [output._keras_history.operation for output in model.outputs]
 
 
-def set_trainable(model, trains, freeze_norm):
+def set_trainable(model: keras.Model, trains: str, freeze_norm: bool) -> None:
     """Choose what learns: "all", "head", or a layer's name: from that layer to the end.
 
     With `freeze_norm`, batch normalisation keeps its statistics and factors.
@@ -109,7 +109,7 @@ def set_trainable(model, trains, freeze_norm):
     if trains == "all":
         chosen = every
     elif trains == "head":
-        chosen = _head(model)
+        chosen = head(model)
     elif trains in names:
         chosen = every[names.index(trains) :]
     else:
@@ -122,7 +122,7 @@ def set_trainable(model, trains, freeze_norm):
         layer.trainable = layer in chosen and not fixed
 
 
-def start_from(model, path):
+def start_from(model: keras.Model, path: str | Path) -> None:
     """Load weights from a file into a net.
 
     A .keras file: a whole net with the same layers, the head excepted where the classes
@@ -140,11 +140,8 @@ def start_from(model, path):
         raise TrainingError(f"unable to load weights {path}: neither .keras nor .h5")
 
 
-def _start_from_model(model, path):
-    try:
-        source = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"unable to load weights {path}: {error}") from error
+def _start_from_model(model: keras.Model, path: Path) -> None:
+    source = load_keras(path)
     mine, theirs = (
         [layer for layer in leaves(net) if layer.weights and layer.name != GREY]
         for net in (model, source)
@@ -155,14 +152,14 @@ def _start_from_model(model, path):
         found = [weight.shape for weight in weights]
         if wanted == found:
             layer.set_weights(weights)
-        elif layer is not mine[-1]:
+        elif layer not in head(model):
             raise TrainingError(
                 f"unable to load weights {path}: layer {layer.name} has the shapes"
                 f" {wanted}, there {found or 'is none'}"
             )
 
 
-def _start_from_weights(model, path):
+def _start_from_weights(model: keras.Model, path: Path) -> None:
     reasons = []
     for net in (backbone_of(model), model):
         if net is None:

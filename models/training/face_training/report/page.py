@@ -2,6 +2,13 @@
 
 import base64
 import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..tasks.task import Section
+
+if TYPE_CHECKING:
+    from .report import Findings
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; max-width: 60rem; margin: 2rem auto;
@@ -16,33 +23,47 @@ pre { background: #f7fafc; padding: 1rem; overflow-x: auto; font-size: 13px; }
 """
 
 
-def _table(rows):
-    head, *body = rows
-    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    lines = [f"<tr>{cells}</tr>"]
-    for row in body:
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>")
+def _table(rows: Sequence[Sequence[str]], heads: bool = True) -> str:
+    lines = []
+    for number, row in enumerate(rows):
+        kind = "th" if heads and number == 0 else "td"
+        cells = "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in row)
+        lines.append(f"<tr>{cells}</tr>")
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def _picture(png, text):
+def _picture(png: bytes, text: str) -> str:
     data = base64.b64encode(png).decode("ascii")
     return f'<img alt="{html.escape(text)}" src="data:image/png;base64,{data}">'
 
 
-def page(findings):
-    """Return the HTML text of a report.Findings."""
-    plots = {name: _picture(png, name) for name, png in findings.plots.items()}
-    title = html.escape(f"{findings.plan.name} {findings.plan.version}")
-    if findings.mistakes:
-        mistakes = (
+def _section(section: Section) -> str:
+    parts = [f"<h2>{html.escape(section.title)}</h2>"]
+    if section.text:
+        text = html.escape(section.text)
+        tag = "pre" if text.startswith("- ") else "p"
+        parts.append(f"<{tag}>{text}</{tag}>")
+    if section.picture:
+        parts.append(_picture(section.picture, section.title))
+    if section.table:
+        parts.append(_table(section.table))
+    if section.private:
+        parts.append(
             '<p class="private">For local eyes only: these are pictures of people from the training'
             " data, whose terms do not allow to pass them on. Do not publish this page with them."
-            f"</p>\n{_picture(findings.mistakes, 'worst mistakes')}"
+            f"</p>\n{_picture(section.private, section.title)}"
         )
-    else:
-        mistakes = "<p>None: every answer is right.</p>"
-    versions = [["package", "version"], *(list(pair) for pair in findings.versions.items())]
+    return "\n".join(parts)
+
+
+def page(findings: "Findings") -> str:
+    """Return the HTML text of a report.Findings."""
+    title = html.escape(f"{findings.plan.name} {findings.plan.version}")
+    versions = [["package", "version"], *([*pair] for pair in findings.versions.items())]
+    shown = [
+        one for one in findings.sections if one.text or one.table or one.picture or one.private
+    ]
+    sections = "\n".join(_section(section) for section in shown)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -53,22 +74,8 @@ def page(findings):
 <body>
 <h1>{title}</h1>
 <p>{html.escape(findings.plan.description)}</p>
-<h2>Figures</h2>
-<p>{html.escape(findings.judged)}</p>
-{_table(findings.accuracy_rows())}
-{_table(findings.size_rows())}
-<h2>Classes</h2>
-{plots["classes"]}
-{_table(findings.class_rows())}
-<h2>Confusion</h2>
-{plots["confusion"]}
-<h2>Calibration</h2>
-<p>How often an answer is right, by how sure the net is, with the sidecar's temperature.</p>
-{plots["reliability"]}
-<h2>Training</h2>
-{plots["curves"]}
-<h2>Worst mistakes</h2>
-{mistakes}
+{_table(findings.size_rows(), heads=False)}
+{sections}
 <h2>Recipe</h2>
 <pre>{html.escape(findings.recipe_text)}</pre>
 <h2>Versions</h2>

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     from ..recipe import Recipe
 
-    Tensors = Mapping[str, tf.Tensor]
-    Batch = tuple[tf.Tensor, Tensors]
-
+Tensors = Mapping[str, Any]  # {name: tf.Tensor}
+Batch = tuple[Any, Tensors]  # pictures and goals
 Arrays = Mapping[str, np.ndarray]
 # What recipes may say in `task`, and the modules that hold a `TASK`.
 TASKS = {
@@ -105,21 +104,17 @@ class Section:
 class Net(Protocol):
     """A float net or an exported file."""
 
-    @property
-    def path(self) -> Path | None: ...
+    path: Path | None
 
     def outputs(self, pictures: np.ndarray) -> Arrays:
         """Return real values float32 {name: (n, …)} for pictures uint8 (n, h, w, channels)."""
         ...
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A finished file and what its sidecar is made from."""
-
-    net: Net
-    figures: Mapping[str, float]
-    sections: Mapping[str, Any]  # the task's keys of the sidecar
+# Answers {name: (b, …)} of a teacher for pictures float32 (b, h, w, c) in [0, 1].
+Teacher = Callable[[np.ndarray], Arrays]
+# Answers of every teacher for the pictures of an index as they are, kept from run to run.
+Ask = Callable[["Samples"], Sequence[Arrays]]
 
 
 class Task(Protocol):
@@ -128,65 +123,90 @@ class Task(Protocol):
     name: str
     kind: str  # of the sidecar: emotion, face-detector, face-points
     tables: Mapping[str, type]  # {name of a recipe table: a frozen dataclass with its keys}
-    columns: Sequence[Column]
+    columns: Sequence[Column]  # in the order of the log; the first is "loss"
 
     def check(self, plan: Recipe) -> None:
         """Raise TrainingError where tables contradict each other."""
         ...
 
-    def read(self, data: Path, split: str, plan: Recipe) -> Samples:
-        """Return what can be learnt from in a split of prepared data."""
+    def to_learn(self, data: Path, plan: Recipe, ask: Ask | None) -> Samples:
+        """Return what is learnt from: `plan.train.train_split` of prepared data.
+
+        `ask` puts pictures before the teachers, where the recipe has any.
+        """
         ...
 
-    def batches(self, samples: Samples, plan: Recipe, epoch: int) -> Iterator[Batch]:
-        """Return the batches of an epoch: (pictures float32 (b, h, w, c) in [0, 1], goals).
-
-        Goals follow the changes made to the pictures (see data.augment.warp for the matrix).
-        They are the same for the same epoch and seed, as a resumed run has to see what an
-        unbroken one would have seen. A `tf.data.Dataset` is such an iterator.
-        """
+    def to_judge(self, data: Path, split: str, plan: Recipe) -> Samples:
+        """Return what a net can be judged by in a split of prepared data."""
         ...
 
     def steps(self, samples: Samples, plan: Recipe) -> int:
         """Return how many batches an epoch has."""
         ...
 
-    def heads(self, features: Any, plan: Recipe) -> Mapping[str, Any]:
-        """Return the outputs {name: Keras tensor} on what the recipe's net gives."""
+    def batches(self, samples: Samples, plan: Recipe, first: int) -> Iterable[Batch]:
+        """Return batches from epoch `first` to the last: (pictures float32 (b, h, w, c) in [0, 1], goals).
+
+        Goals follow the changes made to the pictures (data.augment.warp returns its matrices). They
+        are the same for the same epoch and seed, as a resumed run has to see what an unbroken one
+        would have seen. A `tf.data.Dataset` will do; see data.batches.
+        """
+        ...
+
+    def build(self, plan: Recipe, weights: Path | None) -> keras.Model:
+        """Build the recipe's net, outputs by name, from the weights of a file where one is given."""
         ...
 
     def losses(self, outputs: Tensors, goals: Tensors, plan: Recipe) -> Tensors:
-        """Return {name: (b,)}; "loss" is what is learnt, the rest is logged only."""
+        """Return {name: (b,)}: "loss", which is learnt, and further columns that are not watched."""
+        ...
+
+    def teacher(self, path: Path, plan: Recipe) -> Teacher:
+        """Return a model that answers as `taught` wants to hear it."""
         ...
 
     def taught(
         self, outputs: Tensors, said: Sequence[Tensors], goals: Tensors, plan: Recipe
     ) -> tf.Tensor:
-        """Return the loss (b,) against what teachers say of the very same pictures."""
+        """Return the loss (b,) against what teachers say of the very same pictures.
+
+        It is added to "loss", so that each has its share of the whole in it already.
+        """
         ...
 
     def judge(self, net: Net, samples: Samples, plan: Recipe) -> Figures:
         """Decode a net's outputs as the daemon does, and measure them."""
         ...
 
-    def calibration(self, samples: Samples, plan: Recipe) -> np.ndarray:
-        """Return pictures uint8 (n, h, w, c) that show what values the net's tensors take."""
+    def calibration(self, samples: Samples, plan: Recipe, count: int, which: str) -> np.ndarray:
+        """Return pictures uint8 (count, h, w, c) that show what values the net's tensors take.
+
+        `which` is random or balanced, see recipe.Export.
+        """
         ...
 
     def finish(self, net: keras.Model, data: Path, plan: Recipe) -> None:
         """Change a float net in place before it is exported, where the recipe says so."""
         ...
 
-    def describe(self, net: Net, data: Path, plan: Recipe) -> Mapping[str, Any]:
-        """Return the task's keys of the sidecar of an exported file."""
+    def describe(self, net: Net, exact: Net, data: Path, plan: Recipe) -> Mapping[str, Any]:
+        """Return the task's keys of the sidecar, `figures` among them.
+
+        `net` is the exported file, `exact` the float net.
+        """
         ...
 
-    def sections(self, net: Net, exact: Net, data: Path, plan: Recipe) -> Sequence[Section]:
-        """Return the task's parts of the card: `net` the exported file, `exact` the float net."""
+    def sections(
+        self, net: Net, exact: Net, against: Path | None, data: Path, plan: Recipe
+    ) -> Sequence[Section]:
+        """Return the task's parts of the card; `against` is a model to compare with."""
         ...
 
-    def golden(self, net: Net, described: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return made-up pictures and what the daemon must make of them, as plain numbers."""
+    def golden(self, model: Path) -> Mapping[str, Any]:
+        """Return made-up pictures and what the daemon must make of them, as plain numbers.
+
+        `faces` are rows that are written one a line.
+        """
         ...
 
 
@@ -202,6 +222,18 @@ def by_name(name: str) -> Task:
                 f"unable to use task {name}: it is not part of this package"
             ) from error
         raise
+
+
+def of_kind(kind: str) -> Task:
+    """Return the task that makes sidecars of a kind."""
+    for name in TASKS:
+        try:
+            task = by_name(name)
+        except TrainingError:
+            continue
+        if task.kind == kind:
+            return task
+    raise TrainingError(f"unable to use a sidecar of kind {kind}: no task makes such")
 
 
 def part(samples: Samples, chosen: np.ndarray) -> Samples:
@@ -221,6 +253,11 @@ def part(samples: Samples, chosen: np.ndarray) -> Samples:
         source=taken(samples.source),
         origin=taken(samples.origin),
     )
+
+
+def stack(pictures: Pictures) -> np.ndarray:
+    """Return pictures of one size as uint8 (n, h, w, channels)."""
+    return np.stack([pictures.read(number) for number in range(len(pictures))])
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,55 @@
 """Cut faces out of photos with `emotiond crop`, so that training sees what the daemon sees."""
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from ...errors import TrainingError
-from .rows import SIDE
 
 BINARY = "EMOTIOND_BIN"
 # Of a clone that holds this package.
-_CLONE = Path(__file__).resolve().parents[5]
+CLONE = Path(__file__).resolve().parents[5]
+NO_FACE, UNREADABLE = "no face found", "unreadable"
 
 
-def find(emotiond=None):
+@dataclass(frozen=True)
+class Tool:
+    """What cuts: the program, a model whose sidecar says how, and a frame to use instead."""
+
+    emotiond: str | None = None
+    model: Path | None = None
+    frame: Mapping[str, Any] | None = None  # a recipe's [crop]
+
+
+@dataclass
+class Cut:
+    """What came of photos, by their numbers."""
+
+    faces: dict[int, np.ndarray] = field(default_factory=dict)  # uint8 (h, w)
+    lost: dict[int, str] = field(default_factory=dict)  # cause
+    crop: Mapping[str, Any] = field(default_factory=dict)  # the sidecar's
+
+
+def find(emotiond: str | None = None) -> str:
     """Return the path of emotiond: as given, of EMOTIOND_BIN, of this clone, or of PATH."""
     for given, source in ((emotiond, "--emotiond"), (os.environ.get(BINARY), BINARY)):
         if given:
             if not os.access(given, os.X_OK) or Path(given).is_dir():
                 raise TrainingError(f"unable to cut photos: {given} of {source} is no program")
             return str(given)
-    for path in (_CLONE / "target/release/emotiond", Path("target/release/emotiond")):
-        if os.access(path, os.X_OK):
-            return str(path)
+    built = CLONE / "target/release/emotiond"
+    if os.access(built, os.X_OK):
+        return str(built)
     found = shutil.which("emotiond")
     if found is None:
         raise TrainingError(
@@ -37,61 +59,91 @@ def find(emotiond=None):
     return found
 
 
-def cut(photos, work, emotiond=None, model=None):
-    """Cut the face of each photo of {number: path}; returns {number: uint8 (48, 48)}.
+def find_model(model: Path | None = None) -> Path:
+    """Return the model that says how to cut: as given, the clone's, or the package's."""
+    for path in (
+        model,
+        CLONE / "models/emotion.tflite",
+        Path("/usr/lib/emotiond/models/emotion.tflite"),
+    ):
+        if path is not None and path.is_file():
+            return path
+        if path is not None and path is model:
+            raise TrainingError(f"unable to cut photos: no model {model}")
+    raise TrainingError("unable to cut photos: no emotion model (name one with --crop-model)")
 
-    Photos in which no face is found are missing in the answer. Where there are several
-    faces, it is the one that the detector is surest of.
+
+def cut(photos: Mapping[int, Path], work: Path, tool: Tool) -> Cut:
+    """Cut the face of each photo of {number: path}.
+
+    Where there are several faces, it is the one that the detector is surest of.
     """
-    program = find(emotiond)
     work = Path(tempfile.mkdtemp(dir=work))
     staged, cropped = work / "photos", work / "faces"
     staged.mkdir()
-    names = {}
+    model, crop = _framed_model(tool, work)
+    links: dict[int, str] = {}
     for number, path in photos.items():
         # Numbers as names: two photos may have one name and differ in suffix or folder.
         link = staged / f"{number:08}{path.suffix.lower()}"
         link.symlink_to(path.resolve())
-        names[str(link)] = path
-    command = [program, "crop", str(staged), "--out", str(cropped)]
-    _run(command + (["--model", str(model)] if model else []), names)
-    faces = {number: _face(cropped, number) for number in photos}
+        links[number] = str(link)
+    command = [find(tool.emotiond), "crop", str(staged), "--out", str(cropped)]
+    said = _run([*command, "--model", str(model)], list(links.values()))
+    made = Cut(crop=crop)
+    for number, name in links.items():
+        face = _face(cropped, number)
+        if face is not None:
+            made.faces[number] = face
+        else:
+            named = [line for line in said if name in line]
+            made.lost[number] = UNREADABLE if named else NO_FACE
     shutil.rmtree(work)
-    return {number: face for number, face in faces.items() if face is not None}
+    return made
 
 
-def _run(command, names):
-    """Run the command, which prints a line a photo; refuse with its message where it fails."""
+def _framed_model(tool: Tool, work: Path) -> tuple[Path, Mapping[str, Any]]:
+    """Return the model to cut with, whose sidecar has the frame that is wanted, and that frame."""
+    model = find_model(tool.model)
+    try:
+        sidecar = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+        own = dict(sidecar["crop"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"unable to read the sidecar of {model}: {error!r}") from error
+    if tool.frame is None or dict(tool.frame) == own:
+        return model, own
+    copy = work / "frame.tflite"
+    copy.symlink_to(model.resolve())
+    sidecar["crop"] = dict(tool.frame)
+    copy.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
+    return copy, dict(tool.frame)
+
+
+def _run(command: list[str], links: list[str]) -> list[str]:
+    """Run the command, which prints a line a photo; returns what it said of those that it skipped."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         try:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         except OSError as error:
             raise TrainingError(f"unable to run {command[0]}: {error}") from error
         with process:
-            for _ in tqdm(process.stdout, "photos", len(names), disable=None, leave=False):
+            assert process.stdout is not None
+            for _ in tqdm(process.stdout, "photos", len(links), disable=None, leave=False):
                 pass
-        if process.returncode == 0:
-            return
         errors.seek(0)
         said = [line.strip() for line in errors if line.strip()]
-    text = "; ".join(said[:5]) or f"exit status {process.returncode}"
-    for link, path in names.items():
-        if link in text:
-            text = text.replace(link, str(path))
-    more = f" (and {len(said) - 5} more)" if len(said) > 5 else ""
-    raise TrainingError(f"unable to cut photos: {text}{more}")
+    # 1: some photos were skipped, and named.
+    skipped = process.returncode == 1 and any(link in line for line in said for link in links)
+    if process.returncode != 0 and not skipped:
+        text = "; ".join(said[:5]) or f"exit status {process.returncode}"
+        raise TrainingError(f"unable to cut photos: {text}")
+    return said
 
 
-def _face(folder, number):
+def _face(folder: Path, number: int) -> np.ndarray | None:
     for name in (f"{number:08}.png", f"{number:08}-1.png"):
         path = folder / name
         if path.exists():
             with Image.open(path) as image:
-                face = np.asarray(image)
-            if face.shape != (SIDE, SIDE):
-                raise TrainingError(
-                    f"unable to cut photos: the model of emotiond cuts {face.shape}, not"
-                    f" {SIDE}x{SIDE} grey (name another with --crop-model)"
-                )
-            return face
+                return np.asarray(image.convert("L"))
     return None

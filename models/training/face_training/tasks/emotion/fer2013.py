@@ -12,10 +12,14 @@ import numpy as np
 
 from ...data.tables import cells, columns, open_csv
 from ...errors import TrainingError
+from .dataset import Read
 from .labels import EMOTIONS, FER2013_EMOTIONS, VOTE_COLUMNS
-from .rows import SIDE, Rows
+from .rows import Rows
 
+SIDE = 48
 PIXELS = SIDE * SIDE
+USAGES = ("Training", "PublicTest", "PrivateTest")
+TAGGERS = 10
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Faces:
     usage: np.ndarray  # str (n,): Training, PublicTest or PrivateTest
 
 
-def _face(label, text, place):
+def _face(label: str, text: str, place: str) -> tuple[int, bytes]:
     """Return (class number, pixel bytes) of one row."""
     if not (label.isdecimal() and int(label) < len(FER2013_EMOTIONS)):
         raise TrainingError(
@@ -42,7 +46,7 @@ def _face(label, text, place):
     return int(label), pixels
 
 
-def read_faces(path):
+def read_faces(path: Path) -> Faces:
     """Read fer2013.csv (plain, .gz, .xz or .zip). Rows are counted from 1, the header is row 1."""
     emotions, pixels, usages = [], [], []
     with open_csv(path) as text:
@@ -51,10 +55,16 @@ def read_faces(path):
         for number, row in enumerate(reader, start=2):
             place = f"{path}, row {number}"
             label, values, usage = cells(row, wanted, place)
+            if usage not in USAGES:
+                raise TrainingError(
+                    f"unable to read {place}: unknown Usage {usage!r}, not {', '.join(USAGES)}"
+                )
             emotion, face = _face(label, values, place)
             emotions.append(emotion)
             pixels.append(face)
             usages.append(usage)
+    if not emotions:
+        raise TrainingError(f"unable to use {path}: it holds a header and no row")
     return Faces(
         pixels=np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, SIDE, SIDE),
         emotion=np.array(emotions, np.int8),
@@ -62,7 +72,7 @@ def read_faces(path):
     )
 
 
-def read_votes(path):
+def read_votes(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read fer2013new.csv. Returns (votes uint8 (n, 10), usage str (n,))."""
     votes, usages = [], []
     with open_csv(path) as text:
@@ -72,15 +82,20 @@ def read_votes(path):
             place = f"{path}, row {number}"
             usage, *counts = cells(row, wanted, place)
             try:
-                votes.append(bytes(map(int, counts)))
+                given = [int(count) for count in counts]
             except ValueError as error:
                 raise TrainingError(f"unable to read {place}: bad vote ({error})") from error
+            if min(given) < 0 or sum(given) > TAGGERS:
+                raise TrainingError(
+                    f"unable to read {place}: votes {given}, not 0 to {TAGGERS} together"
+                )
+            votes.append(bytes(given))
             usages.append(usage)
     table = np.frombuffer(b"".join(votes), np.uint8).reshape(-1, len(VOTE_COLUMNS))
     return table, np.array(usages, dtype=str)
 
 
-def check_same_rows(faces, usage, path):
+def check_same_rows(faces: Faces, usage: np.ndarray, path: Path) -> None:
     """Refuse votes that do not belong to these faces row by row."""
     if len(usage) != len(faces.usage):
         raise TrainingError(
@@ -95,20 +110,29 @@ def check_same_rows(faces, usage, path):
         )
 
 
-def rows(faces_path, votes_path=None):
-    """Read FER2013, and the votes for it where there are any, as Rows."""
+def rows(faces_path: Path, votes_path: Path | None = None) -> Read:
+    """Read FER2013, and the votes for it where there are any."""
     faces = read_faces(faces_path)
     votes = np.zeros((len(faces.pixels), len(VOTE_COLUMNS)), np.uint8)
     if votes_path is not None:
         votes, usage = read_votes(votes_path)
         check_same_rows(faces, usage, votes_path)
     places = np.array([EMOTIONS.index(name) for name in FER2013_EMOTIONS])
-    return Rows(
-        pixels=faces.pixels,
+    count = len(votes)
+    found = Rows(
+        pictures=list(faces.pixels),
         votes=votes,
         labels=np.eye(len(EMOTIONS), dtype=np.uint8)[places[faces.emotion]],
         split=faces.usage,
-        origin=np.array(
-            [f"{Path(faces_path).name}, row {number + 2}" for number in range(len(votes))], str
-        ),
+        origin=np.array([f"{faces_path.name}, row {number + 2}" for number in range(count)], str),
+        source=np.full(count, "fer2013"),
+        person=np.full(count, ""),
+        group=np.arange(count),
     )
+    told = {
+        "name": "fer2013",
+        "rows": count,
+        "votes": votes_path is not None,
+        "people": "not known",
+    }
+    return Read(found, told=told)

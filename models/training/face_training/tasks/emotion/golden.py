@@ -6,17 +6,19 @@ numbers, which every language computes alike.
 """
 
 import hashlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import TrainingError
 from ...export.quantise import check
-from ...files import write_text
-from ...nets.models import MEAN, STD, quantise
+from ...nets.models import quantise, read_sidecar
+from ...recipe import Input
 from . import metrics
-from .rows import SIDE
+
+SIDE = 48
 
 FORMULA = (
     "pixel(x, y), x right and y down from 0, integer division rounding down: ramp[0] +"
@@ -26,7 +28,7 @@ FORMULA = (
 )
 _HEAD = [24, 26, 17, 21, 170]
 _EYES = [[17, 21, 3, 2, 50], [31, 21, 3, 2, 50]]
-FACES = (
+FACES: tuple[dict[str, Any], ...] = (
     {"name": "level", "ramp": [60, 90], "ellipses": [_HEAD, *_EYES, [24, 37, 7, 1, 90]], "noise": 0},
     {
         "name": "smile",
@@ -56,7 +58,7 @@ FACES = (
 )  # fmt: skip
 
 
-def face(how):
+def face(how: Mapping[str, Any]) -> np.ndarray:
     """Return the pixels uint8 (48, 48) of one of `FACES`."""
     y, x = np.mgrid[:SIDE, :SIDE]
     first, last = how["ramp"]
@@ -68,25 +70,28 @@ def face(how):
     return np.clip(grey, 0, 255).astype(np.uint8)
 
 
-def table(model):
+def table(model: Path) -> dict[str, Any]:
     """Return the golden table of a .tflite with its sidecar beside it."""
-    model = Path(model)
-    sidecar = model.with_suffix(".json")
+    described = read_sidecar(model)
+    if described is None:
+        raise TrainingError(
+            f"unable to read the sidecar {model.with_suffix('.json')}: none is there"
+        )
     try:
-        described = json.loads(sidecar.read_text(encoding="utf-8"))
         labels, temperature = described["labels"], float(described["temperature"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"unable to read the sidecar {sidecar}: {error!r}") from error
-    net = check(model)
-    scale, zero_point = net.output["quantization"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"unable to use the sidecar of {model}: {error!r}") from error
+    given = Input()
+    net = check(model, given)
+    scale, zero_point = net.output[0]["quantization"]
 
-    def encode(pixels):
-        return quantise((pixels.astype(np.float32) - MEAN) / STD, net.input)
+    def encode(pixels: np.ndarray) -> np.ndarray:
+        return quantise((pixels.astype(np.float32) - given.mean) / given.std, net.input)
 
     rows = []
     for how in FACES:
         pixels = face(how)
-        logits = net.logits(pixels[None])
+        (logits,) = net.outputs(pixels[None, ..., None]).values()
         counts = np.rint(logits[0] / scale).astype(int) + zero_point
         rows.append(
             {
@@ -106,12 +111,3 @@ def table(model):
         "encoded_pixels_0_to_255": encode(np.arange(256, dtype=np.uint8)).tolist(),
         "faces": rows,
     }
-
-
-def write(model, out):
-    """Write the golden table as JSON, one face a line; returns its path."""
-    made = table(model)
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in made.items() if key != "faces"]  # fmt: skip
-    rows = ",\n".join(f"    {json.dumps(row)}" for row in made["faces"])
-    write_text(out, "{\n" + ",\n".join(lines) + ',\n  "faces": [\n' + rows + "\n  ]\n}\n")
-    return Path(out)

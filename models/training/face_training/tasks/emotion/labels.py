@@ -6,6 +6,7 @@ arXiv:1608.01041.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # The order of the vote columns in fer2013new.csv; it is also the order of the net's outputs.
 EMOTIONS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
@@ -39,19 +40,19 @@ _BY_NAME = {name: name for name in EMOTIONS} | {
 FER2013_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
-def named(text):
+def named(text: str) -> int | None:
     """Return the index into EMOTIONS of a name or alias in any case, or None."""
     name = _BY_NAME.get(text.strip().lower())
     return None if name is None else EMOTIONS.index(name)
 
 
-def remove_outliers(votes):
+def remove_outliers(votes: ArrayLike) -> np.ndarray:
     """Return votes (n, 10) with every single vote of 1 set to 0, as FER+ does."""
     votes = np.asarray(votes, np.int64)
     return np.where(votes == 1, 0, votes)
 
 
-def majority(votes):
+def majority(votes: ArrayLike) -> np.ndarray:
     """Apply FER+'s majority rule to votes (n, 10).
 
     Returns int (n,): the index into EMOTIONS, or -1 for a face that does not count. A face
@@ -64,7 +65,7 @@ def majority(votes):
     return np.where(clear & (top < len(EMOTIONS)), top, -1)
 
 
-def distribution(votes):
+def distribution(votes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Turn votes (n, 10) into soft targets.
 
     Returns (targets, keep): float32 (n, 8) whose kept rows sum to 1, and bool (n,), false
@@ -77,7 +78,7 @@ def distribution(votes):
     return emotions / np.maximum(total, 1)[:, None], keep
 
 
-def balance_weights(targets, power):
+def balance_weights(targets: np.ndarray, power: float) -> np.ndarray:
     """Return float32 (n,) loss weights, mean 1, for soft targets (n, 8).
 
     A class weighs its share of the targets to the power -`power`; a face weighs the mean of

@@ -1,6 +1,12 @@
 """Figures of a classifier from its logits."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from scipy.special import log_softmax as _log_softmax
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 # Classes with fewer samples are left out of macro F1: a single face would move it by points.
 LEAST_SUPPORT = 20
@@ -9,55 +15,32 @@ ECE_BINS = 15
 NLL_SLACK = 0.002
 
 
-def softmax(logits, temperature=1.0):
-    """Return probabilities (n, c) of logits (n, c) divided by the temperature."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    powers = np.exp(scaled)
-    return powers / powers.sum(axis=1, keepdims=True)
+def log_softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return log-probabilities float64 (n, c) of logits (n, c) divided by the temperature."""
+    return _log_softmax(np.asarray(logits, np.float64) / temperature, axis=1)
 
 
-def log_softmax(logits, temperature=1.0):
-    """Return log-probabilities (n, c) of logits (n, c) divided by the temperature."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=1, keepdims=True)
-    return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return probabilities float64 (n, c) of logits (n, c) divided by the temperature."""
+    return np.exp(log_softmax(logits, temperature))
 
 
-def confusion(truth, found, classes):
-    """Count (true class, found class) pairs: int (classes, classes)."""
-    table = np.zeros((classes, classes), np.int64)
-    np.add.at(table, (truth, found), 1)
-    return table
-
-
-def ece(probabilities, truth, bins=ECE_BINS):
+def ece(probabilities: np.ndarray, truth: np.ndarray, bins: int = ECE_BINS) -> float:
     """Expected calibration error over equal bins of confidence (Guo et al. 2017, 1706.04599)."""
     top = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     place = np.minimum((top * bins).astype(int), bins - 1)
-    gap = 0.0
-    for number in range(bins):
-        inside = place == number
-        if inside.any():
-            gap += inside.sum() * abs(right[inside].mean() - top[inside].mean())
-    return float(gap / len(truth))
+    gap = np.bincount(place, right - top, bins)
+    return float(np.abs(gap).sum() / len(truth))
 
 
-def nll(logits, truth, temperature=1.0):
+def nll(logits: np.ndarray, truth: np.ndarray, temperature: float = 1.0) -> float:
     """Mean negative log likelihood of the true classes, in nats."""
-    probabilities = softmax(logits, temperature)
-    picked = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(picked, 1e-12)).mean())
+    picked = log_softmax(logits, temperature)[np.arange(len(truth)), truth]
+    return float(-np.maximum(picked, np.log(1e-12)).mean())
 
 
-def divergence(reference, logits):
-    """Mean Kullback-Leibler divergence of softmax(logits) from softmax(reference), in nats."""
-    expected, found = softmax(reference), softmax(logits)
-    return float((expected * np.log((expected + 1e-12) / (found + 1e-12))).sum(axis=1).mean())
-
-
-def fit_temperature(logits, truth):
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """Return the temperature that calibrates logits.
 
     Of the temperatures whose negative log likelihood is within `NLL_SLACK` of the least, the
@@ -68,27 +51,47 @@ def fit_temperature(logits, truth):
     losses = np.array([nll(logits, truth, temperature) for temperature in tried])
     good = tried[losses <= losses.min() + NLL_SLACK]
 
-    def error(temperature):
+    def error(temperature: float) -> float:
         probabilities = softmax(logits, temperature)
-        return np.mean([ece(probabilities, truth, bins) for bins in (10, ECE_BINS, 20)])
+        return float(np.mean([ece(probabilities, truth, bins) for bins in (10, ECE_BINS, 20)]))
 
     return float(min(good, key=error))
 
 
-def figures(logits, truth, labels, temperature=1.0):
+def interval(hits: int, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (Wilson 1927); (0, 1) of nothing."""
+    if not count:
+        return 0.0, 1.0
+    found = binomtest(hits, count).proportion_ci(0.95, "wilson")
+    return float(found.low), float(found.high)
+
+
+def paired(right: np.ndarray, other: np.ndarray) -> tuple[int, int, float]:
+    """Compare two nets on the same faces by McNemar's exact test (McNemar 1947).
+
+    `right` and `other` bool (n,) tell where each is right. Returns how often only the first is, how
+    often only the second is, and the probability of so uneven a split by chance.
+    """
+    one, two = int((right & ~other).sum()), int((other & ~right).sum())
+    chance = binomtest(one, one + two).pvalue if one + two else 1.0
+    return one, two, float(chance)
+
+
+def figures(
+    logits: np.ndarray, truth: np.ndarray, labels: Sequence[str], temperature: float = 1.0
+) -> dict[str, Any]:
     """Return accuracy, macro F1, top-2, per-class figures, confusion and ECE as plain numbers."""
     probabilities = softmax(logits, temperature)
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    table = confusion(truth, order[:, 0], len(labels))
-    hits = table.diagonal()
-    support, named = table.sum(axis=1), table.sum(axis=0)
-    precision = hits / np.maximum(named, 1)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + named, 1)
+    numbers = np.arange(len(labels))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, order[:, 0], labels=numbers, zero_division=0.0
+    )
+    table = confusion_matrix(truth, order[:, 0], labels=numbers)
     counted = support >= LEAST_SUPPORT
     return {
         "samples": len(truth),
-        "accuracy": float(hits.sum() / len(truth)),
+        "accuracy": float((order[:, 0] == truth).mean()),
         "macro_f1": float(f1[counted].mean()) if counted.any() else 0.0,
         "top2": float((order[:, :2] == truth[:, None]).any(axis=1).mean()),
         "per_class": {

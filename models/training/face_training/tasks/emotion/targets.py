@@ -1,19 +1,37 @@
-"""What is learnt and what is judged: votes and labels turned into targets and truth.
+"""What is learnt and what is judged: votes and labels turned into targets and truth."""
 
-`how` is a recipe.Targets; its `names` are the net's classes.
-"""
+from dataclasses import dataclass
 
 import numpy as np
 
-from .labels import EMOTIONS, distribution, majority
+from ...recipe.tables import between, one_of
+from .labels import EMOTIONS, FER2013_EMOTIONS, distribution, majority
 
 
-def _own(labels):
+@dataclass(frozen=True)
+class Targets:
+    """What is learnt from each face, and what counts as right."""
+
+    # votes: shares of FER+'s votes; majority: FER+'s majority rule; label: the data's own label.
+    kind: str = one_of("votes", "votes", "majority", "label")
+    label_share: float = between(0.0, 0.0, 1.0)  # of the data's own label within the votes
+    smoothing: float = between(0.0, 0.0, 0.9)  # spread evenly over all classes
+    balance: float = between(0.0, 0.0, 1.0)  # 0: every face weighs the same; 1: every class does
+    judge: str = one_of("majority", "majority", "label")  # what counts as right
+    labels: tuple = ()  # the net's classes; empty: all 8, or FER2013's 7 where judged by label
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The net's classes, in the order of its outputs."""
+        return self.labels or (FER2013_EMOTIONS if self.judge == "label" else EMOTIONS)
+
+
+def _own(labels: np.ndarray) -> np.ndarray:
     """Return the sources' own labels (n, 8) as shares, rows of 0 where there is none."""
     return labels / np.maximum(labels.sum(axis=1, keepdims=True), 1)
 
 
-def soft(votes, labels, how):
+def soft(votes: np.ndarray, labels: np.ndarray, how: Targets) -> tuple[np.ndarray, np.ndarray]:
     """Return (targets float32 (n, classes), keep bool (n,)); kept rows sum to 1.
 
     Faces that nobody voted on have their own label as target. Faces that say nothing of the
@@ -36,14 +54,14 @@ def soft(votes, labels, how):
     return targets.astype(np.float32), keep & (total > 0)
 
 
-def _voted(votes, kind):
+def _voted(votes: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
     if kind == "votes":
         return distribution(votes)
     label = majority(votes)
     return np.eye(len(EMOTIONS))[label], label >= 0
 
 
-def truth(votes, labels, how):
+def truth(votes: np.ndarray, labels: np.ndarray, how: Targets) -> np.ndarray:
     """Return int (n,): the index into `how.names` that is right for each face, or -1.
 
     By FER+'s majority rule, or by the source's own label where `how.judge` says so or nobody

@@ -2,19 +2,25 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
 
-from .. import recipe
-from ..errors import TrainingError
-from ..tasks.emotion import dataset
-from .export import measure, write
+from ... import recipe
+from ...errors import TrainingError
+from ...export.export import write
+from ...export.quantise import check
+from ...recipe import Recipe
+from ..task import stack
+from . import card, metrics, samples
+from .faces import only
 
 
-def shifted(content, change):
+def shifted(content: bytes, change: np.ndarray) -> bytes:
     """Return a .tflite, as bytes, whose logits are greater by `change` (c,).
 
     That is taken to the nearest step of the int8 logits, so that the others stay as they are, ties
@@ -42,20 +48,27 @@ def shifted(content, change):
     return bytes(builder.Output())
 
 
-def shift(model, recipe_path, data, out, say=print):
+def shift(
+    model: Path, recipe_path: Path, data: Path, out: Path, say: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Write `out`.tflite and `out`.json: an exported model with the recipe's class_shift.
 
     Name, version and description come from the recipe, the rest of the sidecar from the model's,
     its temperature and figures measured again on the recipe's splits. Returns the sidecar.
     """
     plan = recipe.load(recipe_path)
-    model = Path(model)
     try:
         before = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
         content = model.read_bytes()
     except (OSError, ValueError) as error:
         raise TrainingError(f"unable to read model {model} and its sidecar: {error}") from error
-    change = [plan.export.class_shift.get(label, 0.0) for label in before["labels"]]
+    labels = list(plan.tables["targets"].names)
+    if before.get("labels") != labels:
+        raise TrainingError(
+            f"unable to shift {model}: its labels are {before.get('labels')}, the recipe's {labels}"
+        )
+    shifts = plan.tables["answers"].class_shift
+    change = np.array([shifts.get(label, 0.0) for label in labels])
     described = write(
         out, shifted(content, change), lambda path: _described(path, plan, data, before)
     )
@@ -63,17 +76,22 @@ def shift(model, recipe_path, data, out, say=print):
     return described
 
 
-def _described(path, plan, data, before):
+def _described(path: Path, plan: Recipe, data: Path, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sidecar of a shifted file, from that of the file before."""
-    pixels, truth = dataset.split(data, plan.train.watch_split).judged(plan.targets)
-    temperature, figures = measure(path, plan, data, pixels, truth)
+    net, answers = check(path, plan.input), plan.tables["answers"]
+    fitted = answers.temperature_split or plan.train.watch_split
+    fit = samples.to_judge(data, fitted, plan)
+    logits = only(net.outputs(stack(fit.pictures)))
+    temperature = round(metrics.fit_temperature(logits, fit.goals["truth"]), 4)
+    judged = samples.to_judge(data, plan.train.watch_split, plan)
     return {
         **before,
         "name": plan.name,
         "version": plan.version,
         "description": plan.description,
-        "figures": figures,
-        "quantisation": {**before["quantisation"], "class_shift": plan.export.class_shift},
+        "figures": card.figures(net, None, judged, plan, temperature),
+        "class_shift": dict(answers.class_shift),
+        "temperature_split": fitted,
         "temperature": temperature,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }

@@ -1,51 +1,21 @@
 """PNG plots of a report, as bytes."""
 
-import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..tasks.emotion import metrics
+from ...report.drawing import PALETTE, figure, png
+from . import metrics
 
-_BLUE, _ORANGE, _GREEN = "#2b6cb0", "#c05621", "#2f855a"
-
-
-def _figure(width, height):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
+_BLUE, _ORANGE, _GREEN = PALETTE
 
 
-def _png(figure):
-    made = io.BytesIO()
-    figure.savefig(made, format="png", dpi=110, metadata={"Software": None})
-    return made.getvalue()
-
-
-def curves(log):
-    """Plot losses and accuracies over epochs; `log` is a list of {column: float or None}."""
-    figure = _figure(8, 3.6)
-    sides = figure.subplots(1, 2)
-    kinds = (
-        ("loss", (("loss", "training", _BLUE), ("watch_loss", "watched", _ORANGE))),
-        ("accuracy", (("train_accuracy", "training", _BLUE), ("accuracy", "watched", _ORANGE))),
-    )
-    for axes, (title, lines) in zip(sides, kinds, strict=True):
-        for column, label, colour in lines:
-            points = [(row["epoch"], row[column]) for row in log if row.get(column) is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), ".-", color=colour, label=label)
-        axes.set(title=title, xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return _png(figure)
-
-
-def confusion(found):
+def confusion(found: Mapping[str, Any]) -> bytes:
     """Draw the confusion matrix, each row as shares of its true class."""
     labels, rows = found["confusion"]["labels"], found["confusion"]["rows"]
-    figure = _figure(5.5, 5)
-    axes = figure.add_subplot(xlabel="found", ylabel="truth")
+    drawn = figure(5.5, 5)
+    axes = drawn.add_subplot(xlabel="found", ylabel="truth")
     shares = [[cell / max(1, sum(row)) for cell in row] for row in rows]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
@@ -54,14 +24,14 @@ def confusion(found):
         for across, share in enumerate(row):
             colour = "white" if share > 0.5 else "black"
             axes.text(across, down, f"{share:.2f}", ha="center", va="center", color=colour)
-    return _png(figure)
+    return png(drawn)
 
 
-def classes(found):
+def classes(found: Mapping[str, Any]) -> bytes:
     """Draw precision, recall and F1 of each class as bars."""
     table = found["per_class"]
-    figure = _figure(8, 3.6)
-    axes = figure.add_subplot(ylim=(0, 1))
+    drawn = figure(8, 3.6)
+    axes = drawn.add_subplot(ylim=(0, 1))
     places = np.arange(len(table))
     for number, (key, colour) in enumerate(
         (("precision", _BLUE), ("recall", _ORANGE), ("f1", _GREEN))
@@ -73,17 +43,17 @@ def classes(found):
     axes.set_xticks(places, names)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper center", ncols=3)
-    return _png(figure)
+    drawn.legend(loc="outside upper center", ncols=3)
+    return png(drawn)
 
 
-def reliability(probabilities, truth, ece):
+def reliability(probabilities: np.ndarray, truth: np.ndarray, ece: float) -> bytes:
     """Plot how often the answer is right against how sure the net is, in the bins of the ECE."""
     top = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     place = np.minimum((top * metrics.ECE_BINS).astype(int), metrics.ECE_BINS - 1)
-    figure = _figure(5, 5)
-    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    drawn = figure(5, 5)
+    upper, lower = drawn.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     edges = np.arange(metrics.ECE_BINS) / metrics.ECE_BINS
     for number, edge in enumerate(edges):
         inside = place == number
@@ -98,10 +68,16 @@ def reliability(probabilities, truth, ece):
     counts = np.bincount(place, minlength=metrics.ECE_BINS)
     lower.bar(edges, counts, 1 / metrics.ECE_BINS, align="edge", color="#888", edgecolor="white")
     lower.set(xlabel="confidence", ylabel="faces")
-    return _png(figure)
+    return png(drawn)
 
 
-def mistakes(pixels, probabilities, truth, labels, most=16):
+def mistakes(
+    pixels: np.ndarray,
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    labels: Sequence[str],
+    most: int = 16,
+) -> bytes | None:
     """Draw the wrong answers of greatest confidence; None where every answer is right."""
     found = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(found != truth)
@@ -109,8 +85,8 @@ def mistakes(pixels, probabilities, truth, labels, most=16):
     if not len(wrong):
         return None
     down = -(-len(wrong) // 8)
-    figure = _figure(10, 1.75 * down)
-    for axes in (places := figure.subplots(down, 8, squeeze=False)).flat:
+    drawn = figure(10, 1.75 * down)
+    for axes in (places := drawn.subplots(down, 8, squeeze=False)).flat:
         axes.set_axis_off()
     for axes, number in zip(places.flat, wrong, strict=False):
         axes.imshow(pixels[number], cmap="gray", vmin=0, vmax=255)
@@ -118,4 +94,4 @@ def mistakes(pixels, probabilities, truth, labels, most=16):
         axes.set_title(
             f"{labels[found[number]]} {sure:.0%}\ntruth: {labels[truth[number]]}", fontsize=8
         )
-    return _png(figure)
+    return png(drawn)
