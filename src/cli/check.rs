@@ -21,7 +21,7 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
     };
     mqtt::check(&config.mqtt)?;
     rules::check(&config.rules)?;
-    web::check(&config.web)?;
+    let certificate = web::check(&config.web)?;
     println!("device      {}", config.device.id);
     println!("runtime     {}", runtime.display());
     println!("detector    {}", detector.name());
@@ -42,6 +42,12 @@ pub fn run(config: &Config) -> anyhow::Result<Status> {
         (Some(address), Some(_)) => println!("page        https://{address}/"),
         (Some(address), None) => println!("page        http://{address}/"),
         (None, _) => println!("page        off"),
+    }
+    if let Some(pair) = &certificate {
+        println!("certificate {}", pair.describe());
+        if let Some(doubt) = pair.unvouched() {
+            println!("            {doubt}");
+        }
     }
     let names: Vec<&str> = config.rules.rules.iter().map(|rule| rule.name.as_str()).collect();
     println!("rules       {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::tls::{Doubt, PairError};
+
 /// Why the part cannot start; all but [`WebError::Thread`] are mistakes in the configuration. An
 /// address that is taken is none: it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +16,11 @@ pub enum WebError {
         path.display()
     )]
     WeakToken { path: PathBuf },
-    #[error(
-        "unable to use {} (web.tls_cert) with {} (web.tls_key): {source} (a PEM certificate chain and its key are needed; `emotiond tls` makes a pair)",
-        cert.display(),
-        key.display()
-    )]
-    Pair { cert: PathBuf, key: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// A mistake for who looks, not for a daemon whose clock may not be set yet.
+    #[error("unable to use web.tls_cert: {0}")]
+    Outdated(Doubt),
     #[error("unable to start thread {name}: {source} (is the limit of threads or open files reached?)")]
     Thread { name: &'static str, source: io::Error },
 }

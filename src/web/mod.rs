@@ -25,13 +25,11 @@ mod timeline;
 pub mod tls;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum_server::tls_rustls::RustlsConfig;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -43,6 +41,7 @@ use app::App;
 use feed::Feed;
 use live::Live;
 use photos::Classify;
+use tls::{Pair, Served};
 
 pub use app::Shown;
 pub use error::WebError;
@@ -57,7 +56,7 @@ const NICE: i32 = 5;
 #[derive(Clone)]
 pub struct Web {
     pub feed: Arc<Feed>,
-    tls: Option<(RustlsConfig, PathBuf, PathBuf)>,
+    tls: Option<Served>,
     beats: Arc<Beats>,
 }
 
@@ -79,10 +78,7 @@ impl Web {
 
     /// Reads the certificate again; the old one stays when the new one cannot be used.
     pub fn reload_certificate(&self) -> Result<(), WebError> {
-        let Some((shared, cert, key)) = &self.tls else { return Ok(()) };
-        let fresh = runtime()?.block_on(tls::read_pair(cert, key))?;
-        shared.reload_from_config(fresh.get_inner());
-        Ok(())
+        Ok(self.tls.as_ref().map_or(Ok(()), Served::reload)?)
     }
 }
 
@@ -103,10 +99,7 @@ pub fn start(
     let Some(address) = config.listen else { return Ok(None) };
     let access = Access::new(config)?;
     let runtime = runtime()?;
-    let tls = match &config.tls {
-        Some((cert, key)) => Some((runtime.block_on(tls::read_pair(cert, key))?, cert.clone(), key.clone())),
-        None => None,
-    };
+    let tls = config.tls.clone().map(|(cert, key)| Served::new(cert, key)).transpose()?;
     let feed = Arc::new(Feed::new(Live::new(config.live_fps, config.max_viewers)));
     let web = Web { feed: Arc::clone(&feed), tls, beats: Arc::default() };
     let (photos, worker) = photos::queue(config.max_uploads, config.max_pixels, classify);
@@ -124,7 +117,7 @@ pub fn start(
         give_way();
         worker.run(&stop, &|| beat(&beats.photos));
     })?);
-    let (beats, pair) = (Arc::clone(&web.beats), web.tls.as_ref().map(|(pair, ..)| pair.clone()));
+    let (beats, pair) = (Arc::clone(&web.beats), web.tls.clone());
     threads.push(spawn("web", move || {
         runtime.block_on(run(address, pair, app, closing, shutdown, &beats));
         runtime.shutdown_background();
@@ -132,24 +125,26 @@ pub fn start(
     Ok(Some((web, threads)))
 }
 
-/// Reads what [`start`] would read.
+/// Reads what [`start`] would read; answers with the certificate, if one is configured.
 ///
 /// # Errors
-/// As [`start`].
-pub fn check(config: &config::Web) -> Result<(), WebError> {
-    if config.listen.is_some() {
-        Access::new(config)?;
-        if let Some((cert, key)) = &config.tls {
-            runtime()?.block_on(tls::read_pair(cert, key))?;
-        }
+/// As [`start`], and when the certificate is not valid now.
+pub fn check(config: &config::Web) -> Result<Option<Pair>, WebError> {
+    if config.listen.is_none() {
+        return Ok(None);
     }
-    Ok(())
+    Access::new(config)?;
+    let pair = config.tls.as_ref().map(|(cert, key)| Pair::read(cert, key)).transpose()?;
+    match pair.as_ref().and_then(Pair::outdated) {
+        Some(doubt) => Err(WebError::Outdated(doubt)),
+        None => Ok(pair),
+    }
 }
 
 /// Binds, again and again while the address is taken or not there yet, and answers until shutdown.
 async fn run(
     address: SocketAddr,
-    tls: Option<RustlsConfig>,
+    tls: Option<Served>,
     app: Arc<App>,
     closing: watch::Sender<bool>,
     shutdown: Shutdown,
@@ -163,7 +158,11 @@ async fn run(
         log::info!("web: listening on {scheme}://{own}/");
         let router = router::build(&app);
         tokio::spawn(events::publish(Arc::clone(&app)));
-        server::serve(listener, tls, router, app::closed(closed)).await
+        let acceptor = tls.as_ref().map(|served| served.acceptor.clone());
+        if let Some(served) = tls {
+            tokio::spawn(served.follow());
+        }
+        server::serve(listener, acceptor, router, app::closed(closed)).await
     };
     let mut answer = std::pin::pin!(answer);
     let mut tick = tokio::time::interval(TICK);

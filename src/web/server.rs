@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::accept::Accept;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_openssl::{OpenSSLAcceptor, OpenSSLConfig};
 use axum_server::{Handle, Server};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -38,7 +38,7 @@ const BUFFER: usize = 128 << 10;
 /// Answers on `listener` until `stop` is ready.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<RustlsConfig>,
+    tls: Option<OpenSSLConfig>,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -53,7 +53,7 @@ pub async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(config) => {
-            let secure = |limit| RustlsAcceptor::new(config).handshake_timeout(HANDSHAKE).acceptor(limit);
+            let secure = |limit| OpenSSLAcceptor::new(config).handshake_timeout(HANDSHAKE).acceptor(limit);
             with_limits(server.map(secure)).serve(service).await
         }
         None => with_limits(server).serve(service).await,

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { accessible, browser, close, colours, Device, everyLook, folder, open, PORTRAIT, stopAll } from "./support.mjs";
+import { accessible, browser, certificate, close, colours, Device, everyLook, folder, open, PORTRAIT, stopAll } from "./support.mjs";
 
 let chrome, device;
 before(async () => {
@@ -118,6 +118,19 @@ test("this browser's camera: what it needs is explained", async () => {
   await everyLook(page, "webcam-http");
   await close(page);
   await named.stop();
+});
+
+test("over HTTPS, for which browsers offer HTTP/2 first, all works and the camera is lent", async () => {
+  const tls = certificate();
+  const secure = await new Device({ "web.tls_cert": tls.cert, "web.tls_key": tls.key }).start();
+  const page = await open(chrome, `${secure.origin}/#webcam`, { ignoreHTTPSErrors: true });
+  await page.getByRole("button", { name: "Start" }).click();
+  await shows(page, "#webcam-faces", "Happy");
+  await page.getByRole("link", { name: "Live" }).click();
+  await shows(page, "#now-name", "Happy");
+  await page.locator("#cover").waitFor({ state: "hidden" });
+  await close(page);
+  await secure.stop();
 });
 
 test("a device that goes away and comes back", async () => {

@@ -29,6 +29,13 @@ export function clip(file, codec) {
   return made;
 }
 
+/** A self-signed pair, made once. */
+export function certificate() {
+  const [cert, key] = ["cert", "key"].map((part) => path.join(folder, `emotiond.${part}.pem`));
+  if (!existsSync(cert)) assert.equal(spawnSync(EMOTIOND, ["tls", "--out", folder]).status, 0, "emotiond tls");
+  return { cert, key };
+}
+
 let number = 0;
 const running = new Set();
 /** Whatever a failed test left. */

@@ -25,3 +25,4 @@ mod overlay;
 mod rules;
 mod web;
 mod web_hostile;
+mod web_tls;

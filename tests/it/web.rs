@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::BufRead;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -382,59 +381,6 @@ fn the_page_is_whole_and_light() {
         );
     }
     assert!(files.len() >= 6 && weight < 150_000, "{weight} bytes in {files:?}");
-}
-
-#[test]
-fn a_self_signed_certificate_serves_https() {
-    let folder = tempfile::tempdir().expect("folder");
-    let make = |more: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_emotiond"))
-            .args(["tls", "--name", "house.example", "--out"])
-            .arg(folder.path())
-            .args(more)
-            .output()
-            .expect("emotiond starts")
-    };
-    let made = make(&[]);
-    let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    assert!(
-        made.status.success() && said.contains("tls_cert = ") && said.contains("house.example"),
-        "{said}"
-    );
-    let (cert, key) = (folder.path().join("emotiond.cert.pem"), folder.path().join("emotiond.key.pem"));
-    assert_eq!(fs::metadata(&key).expect("there").permissions().mode() & 0o777, 0o600);
-    let again = make(&[]);
-    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("--force"));
-
-    let (cert, key) = (cert.display().to_string(), key.display().to_string());
-    let site = Site::of(setup().set("web.tls_cert", &cert).set("web.tls_key", &key));
-    let get = |authority: &str| {
-        let pem = fs::read(authority).expect("reads");
-        let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
-        let tls = ureq::tls::TlsConfig::builder()
-            .provider(ureq::tls::TlsProvider::NativeTls)
-            .root_certs(ureq::tls::RootCerts::new_with_certs(&[root]))
-            .build();
-        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().tls_config(tls).build());
-        agent.get(&format!("https://{}/healthz", site.address)).call().map(|answer| answer.status().as_u16())
-    };
-    assert_eq!(get(&cert).expect("trusted"), 200);
-
-    // Renewed: SIGHUP takes the new one, and what trusts only the old one does not get through.
-    let old = folder.path().join("old.pem").display().to_string();
-    fs::copy(&cert, &old).expect("copied");
-    assert!(make(&["--force"]).status.success());
-    site.daemon.signal(Signal::HUP);
-    eventually("the certificate is renewed", || get(&cert).is_ok());
-    assert!(get(&old).is_err(), "the old certificate is served");
-
-    let output = Command::new(env!("CARGO_BIN_EXE_emotiond"))
-        .args(["check", "--set", "mqtt.url=", "--set", &format!("web.tls_cert={key}"), "--set"])
-        .arg(format!("web.tls_key={cert}"))
-        .output()
-        .expect("emotiond starts");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(78) && said.contains("unable to use "), "{said}");
 }
 
 #[test]
