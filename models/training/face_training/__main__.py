@@ -111,6 +111,12 @@ def _golden(options: Options) -> None:
     _say(write(options.model, options.out))
 
 
+def _restore(options: Options) -> None:
+    from .export.restore import restore
+
+    _say(restore(options.model, options.recipe, options.data, options.out))
+
+
 def _add_evaluate(command: Callable[..., Any], data: str) -> None:
     made = command(_evaluate, "figures of an emotion model, or of several as one", data=data)
     made.add_argument(
@@ -153,6 +159,11 @@ def _add_making(command: Callable[..., Any], data: str, run: str) -> None:
     command(
         _golden, "write the numbers that Python and the daemon must both get from a model",
         model="exported .tflite", out="JSON to write",
+    )  # fmt: skip
+
+    command(
+        _restore, "make the float net of an exported .tflite again, to train on from",
+        model="exported .tflite", recipe="its recipe", data=data, out=".keras file to write",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ stand above them (`anna/happy/…`) or in them (`happy/anna/…`). A list: a CSV
 
 import csv
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,7 @@ def rows(path: Path, work: Path, how: How = How()) -> Read:  # noqa: B008 (froze
         told = ", ".join(sorted(set(causes.values())))
         raise TrainingError(f"unable to use {path}: no face was found in its pictures ({told})")
     mine = [pictures[number] for number in kept]
+    name = path.parent.name if path.is_file() else path.name
     labels = np.zeros((len(mine), len(EMOTIONS)), np.uint8)
     for row, picture in zip(labels, mine, strict=True):
         row[picture.emotion] = picture.emotion >= 0
@@ -97,7 +99,7 @@ def rows(path: Path, work: Path, how: How = How()) -> Read:  # noqa: B008 (froze
         labels=labels,
         split=np.array([picture.split for picture in mine], str),
         origin=np.array([picture.origin for picture in mine], str),
-        source=np.full(len(mine), path.stem if how.labelled else UNLABELLED),
+        source=np.full(len(mine), name if how.labelled else UNLABELLED),
         person=np.array([picture.person for picture in mine], str),
         group=np.arange(len(mine)),
     )
@@ -106,7 +108,7 @@ def rows(path: Path, work: Path, how: How = How()) -> Read:  # noqa: B008 (froze
         for number, cause in sorted(causes.items())
     ]
     facts: dict[str, Any] = {
-        "name": path.stem,
+        "name": name,
         "rows": len(mine),
         "votes": False,
         "people": known.told(),
@@ -278,7 +280,10 @@ def split(pictures: list[Picture], path: Path, test_share: float, seed: int) -> 
     tested = np.zeros(len(loose), bool)
     if np.bincount(truth).max() >= folds:
         folded = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        tested[next(folded.split(truth, truth, groups))[1]] = True
+        with warnings.catch_warnings():
+            # A class of fewer pictures than folds is shared as far as it goes.
+            warnings.simplefilter("ignore", UserWarning)
+            tested[next(folded.split(truth, truth, groups))[1]] = True
     else:
         chosen = np.random.default_rng(seed).permutation(np.unique(groups))[: persons // folds]
         tested = np.isin(groups, chosen)
