@@ -11,7 +11,9 @@ fn main() -> ExitCode {
     match cli::run(args) {
         Ok(status) => status.into(),
         Err(error) => {
-            eprintln!("emotiond: {}", cli::one_line(&error));
+            for line in cli::lines(&error) {
+                eprintln!("emotiond: {line}");
+            }
             cli::Status::of(&error).into()
         }
     }

@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
-pub use status::{Status, one_line};
+pub use status::{Status, lines};
 
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]

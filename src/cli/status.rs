@@ -49,6 +49,14 @@ impl Status {
 #[error("{0}")]
 pub(super) struct UsageError(pub String);
 
+/// What an error says: all mistakes of a configuration, a line each, or [`one_line`].
+pub fn lines(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref() {
+        Some(ConfigError::Invalid(mistakes)) => mistakes.clone(),
+        _ => vec![one_line(error)],
+    }
+}
+
 /// An error with its causes, on one line; a cause that is told already is not told again.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();

@@ -1,41 +1,50 @@
-//! The validated configuration. [`Config::load`](crate::config::Config::load) reads a file; what is written there is checked in
-//! `raw` and cannot be seen by later code.
+//! The validated configuration, a file a section. [`Config::load`](crate::config::Config::load) reads a file and tells all
+//! mistakes in it at once.
+//!
+//! A key is one expression in its section's file (see [`keys`]); its name, default, unit, range and text are taken from there
+//! for the shipped configuration and the manual (see [`describe`]).
 
-mod check;
+mod camera;
+mod classifier;
+pub mod describe;
+mod detector;
+mod device;
 mod display;
-mod raw;
+mod document;
+mod keys;
+mod log;
+mod mqtt;
+mod people;
 mod rules;
 /// What survives a restart.
 pub mod settings;
+mod smoothing;
 mod web;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+pub use camera::{Camera, CommandFormat, Pace, RawFormat, Rotation, Source};
+pub use classifier::{Classifier, DEFAULT_CLASSIFIER, Delegate, MIN_CONFIDENCE};
+pub use detector::{CLOSE_DETECTOR, DEFAULT_DETECTOR, Detector};
+pub use device::Device;
+pub use display::{Display, DisplayDriver, DisplaySize, Night, Spi};
+pub use keys::Unfit;
+pub use log::Log;
+pub use mqtt::{Broker, Mqtt};
+pub use people::{DEFAULT_DESCRIPTOR, LiveCheck, People};
 pub use rules::{Action, Condition, Rule, Rules, Who};
+pub use smoothing::{DWELL_S, Smoothing};
+pub use web::Web;
 
-/// Name of the face detector that is used when none is configured.
-pub const DEFAULT_DETECTOR: &str = "face-full-range";
-/// Name of the emotion model that is used when none is configured.
-pub const DEFAULT_CLASSIFIER: &str = "emotion";
-
-/// Name of the face detector for a face that is known to be there.
-pub const CLOSE_DETECTOR: &str = "face-short-range";
-
-/// Name of the face descriptor that is used when none is configured.
-pub const DEFAULT_DESCRIPTOR: &str = "face-descriptor-int8";
-
-/// Bounds of `classifier.min_confidence`, also when it is changed while running.
-pub const MIN_CONFIDENCE: RangeInclusive<f64> = 0.0..=1.0;
-/// Bounds of `smoothing.dwell_s` in seconds, also when it is changed while running.
-pub const DWELL_S: RangeInclusive<f64> = 0.0..=60.0;
+use document::{Document, Mistake, Offset, Override};
+use keys::{Reading, Removed};
 
 /// Where the configuration is looked for when `--config` names no file.
 pub const DEFAULT_PATH: &str = "/etc/emotiond/emotiond.toml";
+
+/// Keys (`section.key`) that earlier versions knew, with what is to be used in their place.
+const REMOVED: &Removed = &[];
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -52,324 +61,22 @@ pub struct Config {
     pub log: Log,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Device {
-    /// `[a-z0-9-]{1,32}`.
-    pub id: String,
-    /// Where what must survive a restart is kept.
-    pub state_dir: PathBuf,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The first device that delivers pictures.
-    Auto,
-    Device(PathBuf),
-    /// A photo, a folder of photos or a film.
-    Replay(PathBuf),
-    /// A program and its arguments; writes pictures to its standard output.
-    Command(Vec<String>),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Device(path) => path.display().fmt(f),
-            Self::Replay(path) => write!(f, "replay:{}", path.display()),
-            // Its arguments may hold a password, as the addresses of network cameras do.
-            Self::Command(words) => write!(f, "command:{}", words.first().map_or("", String::as_str)),
-        }
-    }
-}
-
-/// What a command writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandFormat {
-    /// MJPEG or YUV4MPEG2, as its first bytes say.
-    Auto,
-    /// Frames of the configured size, one after the other and nothing between.
-    Raw(RawFormat),
-}
-
-/// How the pixels of a raw frame are laid out; rows without padding, Y'CbCr in limited range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RawFormat {
-    Rgb,
-    Bgr,
-    Yuyv,
-    Uyvy,
-    Nv12,
-    I420,
-    Grey,
-}
-
-/// How a replay is paced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// As a camera would deliver it; frames that come too late for the pipeline are dropped.
-    RealTime,
-    /// As fast as the pipeline takes it; no frame is dropped.
-    FlatOut,
-}
-
-/// Clockwise turn of a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rotation {
-    #[default]
-    None,
-    Quarter,
-    Half,
-    ThreeQuarters,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Camera {
-    pub source: Source,
-    /// May be switched off over MQTT and HTTP, and on again only when true.
-    pub enabled: bool,
-    pub format: CommandFormat,
-    /// Wished size in pixels, before rotation, and rate in frames a second.
-    pub width: u32,
-    pub height: u32,
-    pub fps: u32,
-    pub rotate: Rotation,
-    /// Left and right swapped, after rotation.
-    pub mirror: bool,
-    /// A replay starts again at its end.
-    pub repeat: bool,
-    pub pace: Pace,
-    /// Without a frame for this long the camera counts as stalled and is opened again.
-    pub timeout: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detector {
-    /// File, or name of a shipped detector.
-    pub model: PathBuf,
-    /// 0 to 1.
-    pub min_score: f32,
-    /// Smallest side of a face's box in pixels.
-    pub min_size: u32,
-    pub max_faces: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delegate {
-    Cpu,
-    Gpu,
-    EdgeTpu,
-    Library(PathBuf),
-}
-
-impl fmt::Display for Delegate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cpu => f.write_str("cpu"),
-            Self::Gpu => f.write_str("gpu"),
-            Self::EdgeTpu => f.write_str("edgetpu"),
-            Self::Library(path) => path.display().fmt(f),
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Classifier {
-    /// File, or name of a shipped model.
-    pub model: PathBuf,
-    pub delegate: Delegate,
-    /// Keys and values that an external delegate knows.
-    pub delegate_options: BTreeMap<String, String>,
-    /// The classic TFLite library; `None`: one beside the runtime, or the system's.
-    pub classic_library: Option<PathBuf>,
-    /// Run on the CPU when the delegate is not to be had.
-    pub fallback: bool,
-    /// Of what an external delegate leaves to the CPU; 0: the library's default.
-    pub threads: u32,
-    /// Below this probability, 0 to 1, a face is `uncertain`.
-    pub min_confidence: f32,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Smoothing {
-    /// Time constant of the exponential average of the probabilities.
-    pub window: Duration,
-    /// By how much, 0 to 1, another emotion must lead before the label changes.
-    pub margin: f32,
-    /// How long a label stays at least, and another must lead to replace it.
-    pub dwell: Duration,
-    /// How long a face that is not found any more is still followed.
-    pub hold: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DisplayDriver {
-    /// An SSD1306 where one answers, else none.
-    Auto,
-    Ssd1306,
-    Sh1106,
-    /// PNG and terminal only.
-    Preview,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DisplaySize {
-    W128H64,
-    W128H32,
-    /// A panel of 128x64 that stands on end.
-    W64H128,
-}
-
-/// The GPIO lines of a panel on SPI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spi {
-    /// `/dev/gpiochipN`.
-    pub chip: PathBuf,
-    /// Low for commands, high for data.
-    pub dc_line: u32,
-    pub reset_line: Option<u32>,
-}
-
-/// When the panel is dimmed, in minutes after midnight, local time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Night {
-    pub from: u16,
-    /// Excluded; may be earlier than `from`.
-    pub until: u16,
-    /// 0 to 255.
-    pub contrast: u8,
-}
-
-impl Night {
-    pub const fn contains(&self, minute: u16) -> bool {
-        if self.from <= self.until {
-            self.from <= minute && minute < self.until
-        } else {
-            self.from <= minute || minute < self.until
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Display {
-    pub driver: DisplayDriver,
-    /// `/dev/i2c-N` or `/dev/spidevN.M`; `None`: the I2C buses that a board gives to its user are tried.
-    pub bus: Option<PathBuf>,
-    /// With a bus that is SPI.
-    pub spi: Option<Spi>,
-    /// 7-bit I2C address.
-    pub address: u8,
-    pub size: DisplaySize,
-    /// Upside down; of a panel on end, standing on its right edge instead of its left.
-    pub flip: bool,
-    /// 0 to 255.
-    pub contrast: u8,
-    pub night: Option<Night>,
-    /// Written whenever the picture changes, whatever the driver.
-    pub preview_png: Option<PathBuf>,
-    /// Blank after this long without a face; `None`: never.
-    pub blank_after: Option<Duration>,
-    /// The picture moves by a pixel this often; `None`: never.
-    pub shift_every: Option<Duration>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
-    pub host: String,
-    pub port: u16,
-    pub tls: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mqtt {
-    /// `None`: off.
-    pub broker: Option<Broker>,
-    pub username: Option<String>,
-    pub password_file: Option<PathBuf>,
-    /// The device's id.
-    pub device: String,
-    /// Without a slash at the end.
-    pub base_topic: String,
-    /// `None`: one of its own for each run.
-    pub client_id: Option<String>,
-    /// The device announces itself to Home Assistant.
-    pub discovery: bool,
-    /// As `people.enabled`: who is seen is announced, too.
-    pub people: bool,
-    /// Home Assistant's discovery prefix, without a slash at the end.
-    pub discovery_prefix: String,
-    /// A picture of the last face is published.
-    pub face_image: bool,
-    /// PEM; `None`: the system's authorities.
-    pub ca_file: Option<PathBuf>,
-    /// PEM certificate and PKCS #8 key.
-    pub client_cert: Option<(PathBuf, PathBuf)>,
-    pub keep_alive: Duration,
-    pub state_interval: Duration,
-    pub stats_interval: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Web {
-    /// `None`: off.
-    pub listen: Option<SocketAddr>,
-    pub token_file: Option<PathBuf>,
-    /// Names by which browsers may reach it, beside addresses, `localhost` and the host's own name.
-    pub allowed_hosts: Vec<String>,
-    /// Origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// PEM certificate and key.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// Most live pictures a second.
-    pub live_fps: u32,
-    /// Most live pictures, and most streams of events, at once.
-    pub max_viewers: usize,
-    /// Most photos that are received, waiting or worked on at once.
-    pub max_uploads: usize,
-    /// Most bytes of a request's body.
-    pub max_body: usize,
-    /// Most pixels of an uploaded photo.
-    pub max_pixels: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct People {
-    pub enabled: bool,
-    /// Name or path of the descriptor model.
-    pub model: PathBuf,
-    /// Greatest distance of two descriptors of one person.
-    pub threshold: f32,
-    /// By how much the second best person must be farther away.
-    pub margin: f32,
-    pub check: LiveCheck,
-}
-
-/// What a person must have done before an event or a rule speaks of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LiveCheck {
-    None,
-    /// Turned the head, which a flat photo cannot.
-    Turn,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    pub level: log::LevelFilter,
-}
-
-/// What is wrong with a configuration; the message names file, line and key where they are known.
+/// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("unable to read configuration {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{place}: {message}")]
-    Invalid { place: String, message: String },
+    /// Every mistake, a line each, with file, line and key where they are known.
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
 }
 
 impl Config {
     /// Reads and validates `path`; without one [`DEFAULT_PATH`], and the defaults when that does
     /// not exist. `overrides` maps a key (`camera.source`) to a TOML value or bare string and wins.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with all mistakes that are in it and in `overrides`.
     pub fn load(path: Option<&Path>, overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         let text = match std::fs::read_to_string(file) {
@@ -381,13 +88,67 @@ impl Config {
     }
 
     /// Validates the text of a file called `name`.
+    ///
+    /// # Errors
+    /// With all mistakes that are in it and in `overrides`.
     pub fn parse(text: &str, name: &str, overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let mut config = raw::parse(text, name)?;
-        for (key, value) in overrides {
-            config.set(key, value)?;
+        let overrides: Vec<Override> =
+            overrides.iter().map(|(key, value)| Override::new(key, value)).collect();
+        let (mut document, mut mistakes) = Document::parse(text);
+        mistakes.extend(overrides.iter().filter_map(|new| document.set(new).err()));
+        let mut reading = Reading::new(document, REMOVED);
+        let config = Self::read(&mut reading);
+        mistakes.append(&mut reading.mistakes);
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Invalid(told(mistakes, &reading.places, text, name)))
         }
-        check::validate(config, &check::Places { text, name })
     }
+
+    fn read(reading: &mut Reading<'_>) -> Self {
+        let device = reading.section("device", "", Device::read);
+        let camera = reading.section("camera", "", Camera::read);
+        let detector = reading.section("detector", "", Detector::read);
+        let classifier = reading.section("classifier", "", Classifier::read);
+        let smoothing = reading.section("smoothing", "", Smoothing::read);
+        let display = reading.section("display", "", Display::read);
+        let mut mqtt = reading.section("mqtt", "", |keys| Mqtt::read(keys, &device.id));
+        let web = reading.section("web", "", Web::read);
+        let people = reading.section("people", "", People::read);
+        let rules = reading.section(
+            "rules",
+            "What is done when something has been seen for some time. One block a rule, as many as are wanted.",
+            |keys| Rules::read(keys, &mqtt),
+        );
+        let log = reading.section("log", "", Log::read);
+        reading.refuse_unknown_sections();
+        mqtt.people = people.enabled;
+        Self { device, camera, detector, classifier, smoothing, display, mqtt, web, people, rules, log }
+    }
+}
+
+/// The mistakes of a file's `text` as lines, in the file's order after those of overrides. `written` says where keys are.
+fn told(mistakes: Vec<Mistake>, written: &[(String, Offset)], text: &str, name: &str) -> Vec<String> {
+    let line = |offset: usize| text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    let (syntax, mut mistakes): (Vec<Mistake>, Vec<Mistake>) =
+        mistakes.into_iter().partition(|mistake| mistake.key.is_empty());
+    for broken in syntax {
+        let at = broken.offset.map(line);
+        let key = written.iter().find(|(_, offset)| offset.map(line) == at).map(|(key, _)| key.clone());
+        // What could be made of a broken line is no second mistake.
+        mistakes.retain(|mistake| mistake.key.is_empty() || mistake.offset.map(line) != at);
+        mistakes.push(Mistake { key: key.unwrap_or_default(), ..broken });
+    }
+    mistakes.sort_by_key(|mistake| mistake.offset);
+    let told = |Mistake { offset, key, message }: Mistake| {
+        let place = offset.map(|offset| format!("{name}:{}", line(offset)));
+        let key = Some(key).filter(|key| !key.is_empty());
+        let line = place.into_iter().chain(key).chain([message]).collect::<Vec<_>>().join(": ");
+        // A quoted key may hold a line break, which would look like a line of its own.
+        line.replace(char::is_control, "\u{fffd}")
+    };
+    mistakes.into_iter().map(told).collect()
 }
 
 #[cfg(test)]
@@ -401,7 +162,7 @@ mod tests {
     #[test]
     fn errors_name_file_line_and_key() {
         let cases = [
-            ("[camera]\nwidht = 640\n", "test.toml:2: camera.widht: unknown field `widht`"),
+            ("[camera]\nwidht = 640\n", "test.toml:2: camera.widht: unknown key, did you mean width?"),
             ("[camera]\n\nwidth = \"wide\"\n", "test.toml:3: camera.width: invalid type: string \"wide\""),
             ("[camera]\nfps = 0\n", "test.toml:2: camera.fps: 0 is out of range (1 to 240)"),
             (
@@ -450,18 +211,5 @@ mod tests {
         let error = set("camera.fps", "0").expect_err("out of range").to_string();
         assert_eq!(error, "camera.fps: 0 is out of range (1 to 240)");
         assert!(set("camera.colour", "1").is_err());
-    }
-
-    #[test]
-    fn broker_urls() {
-        let broker =
-            |url: &str| parse(&format!("[mqtt]\nurl = \"{url}\"\n")).map(|config| config.mqtt.broker);
-        let expected = |host: &str, port, tls| Some(Broker { host: host.to_owned(), port, tls });
-        assert_eq!(broker("mqtt://house").expect("valid"), expected("house", 1883, false));
-        assert_eq!(broker("mqtts://[::1]:8884").expect("valid"), expected("::1", 8884, true));
-        assert_eq!(broker("").expect("valid"), None);
-        for url in ["mqtt://", "mqtt://u:p@house", "house:1883", "mqtt://house:99999", "mqtt://house/x"] {
-            assert!(broker(url).is_err(), "{url}");
-        }
     }
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use toml::Spanned;
 
-use super::check::Places;
-use super::raw::{OVERRIDDEN, RawRule, RawRules};
-use super::{ConfigError, Mqtt};
+use super::keys::{Keys, Read, Unfit};
+use super::mqtt::Mqtt;
 use crate::vocabulary::emotion::{Emotion, State, UnknownEmotion};
 use crate::vocabulary::name::{Name, NoName};
 
@@ -106,125 +104,139 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-pub fn rules(raw: RawRules, places: &Places<'_>, mqtt: &Mqtt) -> Result<Rules, ConfigError> {
-    let Some(list) = raw.rule else { return Ok(Rules::default()) };
-    let overridden = list.span() == OVERRIDDEN;
-    let mut rules: Vec<Rule> = Vec::new();
-    for entry in list.into_inner() {
-        let span = entry.span();
-        let rule = rule(entry, places, mqtt).and_then(|rule| {
-            if rules.iter().any(|other| other.name == rule.name) {
-                let message =
-                    format!("there are two rules called {:?}: give each a name of its own", rule.name);
-                return Err(places.error(span.clone(), "rules.rule.name", message));
-            }
-            if rules.len() == MOST_RULES {
-                let message = format!("more than {MOST_RULES} rules");
-                return Err(places.error(span, "rules.rule", message));
-            }
-            Ok(rule)
-        });
-        rules.push(rule.map_err(|error| without_line(error, overridden))?);
-    }
-    Ok(Rules { rules })
-}
-
-/// What was not read from the file has no line in it.
-fn without_line(error: ConfigError, overridden: bool) -> ConfigError {
-    match error {
-        ConfigError::Invalid { message, .. } if overridden => {
-            ConfigError::Invalid { place: "rules.rule".to_owned(), message }
-        }
-        error => error,
+impl Rules {
+    pub(super) fn read(keys: &mut Keys<'_, '_>, mqtt: &Mqtt) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        let rules = keys.tables("rule", |keys| rule(keys, mqtt, &mut names));
+        Self { rules }
     }
 }
 
-fn rule(entry: Spanned<RawRule>, places: &Places<'_>, mqtt: &Mqtt) -> Result<Rule, ConfigError> {
-    let span = entry.span();
-    let mut raw = entry.into_inner();
-    let Some(name) = raw.name.take() else {
-        return Err(places.error(span, "rules.rule.name", "a rule needs a name, such as name = \"smile\""));
-    };
-    let name = places.value("rules.rule.name", Some(name), String::new(), |name| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if (1..=32).contains(&name.len()) && name.chars().all(plain) {
-            Ok(name)
-        } else {
-            Err(format!("{name:?} is no name (1 to 32 of a-z, A-Z, 0-9, - and _)"))
-        }
-    })?;
-    let condition = condition(&mut raw, places, &span, &name)?;
-    let actions = actions(&mut raw, places, &span, &name, mqtt)?;
-    let rest = places.seconds("rules.rule.rest_s", raw.rest_s, 60.0, 0.0..=86_400.0)?;
-    let repeat_span = raw.repeat.as_ref().map(Spanned::span);
-    let repeat = raw.repeat.is_some_and(Spanned::into_inner);
-    if repeat && rest < Duration::from_secs(1) {
-        let message = "repeat needs rest_s of at least 1";
-        return Err(places.error(repeat_span.unwrap_or(span), "rules.rule.repeat", message));
+fn rule(keys: &mut Keys<'_, '_>, mqtt: &Mqtt, names: &mut Vec<String>) -> Rule {
+    let name = name(keys, names);
+    let condition = condition(keys, &name);
+    let hold = keys.seconds("for_s", 3.0, 0.0..=86_400.0).help("For how long it must last.").get();
+    let gap = keys.seconds("gap_s", 0.0, 0.0..=3600.0).help("A shorter interruption does not count.").get();
+    let rest = keys.seconds("rest_s", 60.0, 0.0..=86_400.0).help("From one time to the next.").read();
+    let repeat = keys.flag("repeat", false).help("It happens again after each rest while it lasts.").read();
+    if repeat.value && rest.sound && rest.value < Duration::from_secs(1) {
+        keys.mistake(&repeat, "repeat needs rest_s of at least 1");
     }
-    Ok(Rule {
-        name,
+    let at_end = keys
+        .flag("at_end", false)
+        .example("true")
+        .help("Do it all again when it is over, with \"phase\": \"end\" instead of \"begin\".")
+        .read();
+    let actions = actions(keys, &name, &at_end, mqtt);
+    Rule {
+        name: name.value,
         condition,
-        hold: places.seconds("rules.rule.for_s", raw.for_s, 3.0, 0.0..=86_400.0)?,
-        gap: places.seconds("rules.rule.gap_s", raw.gap_s, 0.0, 0.0..=3600.0)?,
-        rest,
-        repeat,
-        at_end: raw.at_end.is_some_and(Spanned::into_inner),
+        hold,
+        gap,
+        rest: rest.value,
+        repeat: repeat.value,
+        at_end: at_end.value,
         actions,
-        limit: places.seconds("rules.rule.limit_s", raw.limit_s, 10.0, 0.1..=300.0)?,
-    })
+        limit: keys
+            .seconds("limit_s", 10.0, 0.1..=300.0)
+            .help("For the request, and for the program, which is then killed with all that it started.")
+            .get(),
+    }
 }
 
-fn condition(
-    raw: &mut RawRule,
-    places: &Places<'_>,
-    span: &std::ops::Range<usize>,
-    name: &str,
-) -> Result<Condition, ConfigError> {
-    let people_span = raw.person.as_ref().map(Spanned::span);
-    let people =
-        places.value("rules.rule.person", raw.person.take(), None, |names| people(names).map(Some))?;
-    if raw.emotion.is_none() && raw.min_faces.is_none() && raw.max_faces.is_none() && people.is_none() {
-        let message = format!("rule {name:?} needs a condition: emotion, person, min_faces or max_faces");
-        return Err(places.error(span.clone(), "rules.rule.emotion", message));
+/// The rule in a message.
+fn called(name: &Read<String>) -> String {
+    if name.value.is_empty() { "a rule".to_owned() } else { format!("rule {:?}", name.value) }
+}
+
+fn name(keys: &mut Keys<'_, '_>, names: &mut Vec<String>) -> Read<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let name = keys
+        .maybe("name", |name: String| match (1..=32).contains(&name.len()) && name.chars().all(plain) {
+            true => Ok(name),
+            false => Err(Unfit::new(format_args!("{name:?} is no name (1 to 32 of a-z, A-Z, 0-9, - and _)"))),
+        })
+        .example("\"smile\"")
+        .help("Needed, and unique; stands in messages, logs and metrics.")
+        .read();
+    match &name.value {
+        None if name.sound => keys.mistake(&name, "a rule needs a name, such as name = \"smile\""),
+        Some(given) if names.contains(given) => {
+            keys.mistake(
+                &name,
+                format_args!("there are two rules called {given:?}: give each a name of its own"),
+            );
+        }
+        _ => names.extend(name.value.clone()),
     }
-    let states = places.value("rules.rule.emotion", raw.emotion.take(), any_face(), states)?;
+    if names.len() == MOST_RULES + 1 {
+        keys.mistake(&name, format_args!("more than {MOST_RULES} rules"));
+    }
+    name.map(Option::unwrap_or_default)
+}
+
+fn condition(keys: &mut Keys<'_, '_>, name: &Read<String>) -> Condition {
+    let emotion = keys
+        .maybe("emotion", states)
+        .example("[\"happy\", \"surprise\"]")
+        .help(
+            "What the primary face shows: an emotion, \"uncertain\", \"any\" (a face at all) or \"none\" (no face), or a \
+             list of them. While the camera is off or lost nothing holds, also not \"none\".",
+        )
+        .read();
+    let sure = keys.number("min_confidence", 0.0, 0.0..=1.0).help("How sure it must be.").read();
+    let people = keys
+        .maybe("person", people)
+        .example("\"any\"")
+        .help(
+            "Whose face is seen, also beside the primary one: a name that was enrolled, \"any\" (of them), \"unknown\" (a \
+             face without a name), or a list of them. Needs people.enabled.",
+        )
+        .read();
+    let fewest = keys.integer("min_faces", 0, 0..=100).example("1").help("Least number of faces.").read();
+    let most = keys.integer("max_faces", 100, 0..=100).help("Greatest number of faces.").read();
+    let asked = emotion.written || people.written || fewest.written || most.written;
+    if !asked {
+        let rule = called(name);
+        keys.mistake(
+            &emotion,
+            format_args!("{rule} needs a condition: emotion, person, min_faces or max_faces"),
+        );
+    }
+    let faceless = "does not go with the emotion \"none\", which is no face";
+    let states = emotion.value.clone().unwrap_or_else(any_face);
     let nobody = states.contains(&State::None);
-    if nobody && people.is_some() {
-        let message = "does not go with the emotion \"none\", which is no face";
-        return Err(places.error(people_span.unwrap_or(span.clone()), "rules.rule.person", message));
+    if nobody && people.value.is_some() {
+        keys.mistake(&people, faceless);
     }
-    let faces_span = raw.max_faces.as_ref().or(raw.min_faces.as_ref()).map(Spanned::span);
-    let min_faces = places.integer("rules.rule.min_faces", raw.min_faces.take(), 0, 0..=100)?;
-    let max_faces = places.integer("rules.rule.max_faces", raw.max_faces.take(), usize::MAX, 0..=100)?;
-    if min_faces > max_faces {
-        let message = format!("{max_faces} is less than min_faces ({min_faces})");
-        return Err(places.error(faces_span.unwrap_or(span.clone()), "rules.rule.max_faces", message));
+    if nobody && fewest.value > 0 {
+        keys.mistake(&fewest, faceless);
+    } else if nobody && sure.value > 0.0 {
+        keys.mistake(&sure, faceless);
     }
-    let sure_span = raw.min_confidence.as_ref().map(Spanned::span);
-    let min_confidence =
-        places.number("rules.rule.min_confidence", raw.min_confidence.take(), 0.0, 0.0..=1.0)? as f32;
-    if nobody && (min_faces > 0 || min_confidence > 0.0) {
-        let key = if min_faces > 0 { "rules.rule.min_faces" } else { "rules.rule.min_confidence" };
-        let at = if min_faces > 0 { faces_span } else { sure_span };
-        let message = "does not go with the emotion \"none\", which is no face";
-        return Err(places.error(at.unwrap_or(span.clone()), key, message));
+    if fewest.value > most.value {
+        let message = format!("{} is less than min_faces ({})", most.value, fewest.value);
+        keys.mistake(if most.written { &most } else { &fewest }, message);
+    } else if !nobody && emotion.sound && most.value == 0 {
+        keys.mistake(&most, "without a face there is no emotion: write emotion = \"none\"");
     }
-    if !nobody && max_faces == 0 {
-        let message = "without a face there is no emotion: write emotion = \"none\"";
-        return Err(places.error(faces_span.unwrap_or(span.clone()), "rules.rule.max_faces", message));
+    Condition {
+        states,
+        min_confidence: sure.value as f32,
+        min_faces: fewest.value,
+        max_faces: if most.written { most.value } else { usize::MAX },
+        people: people.value,
     }
-    Ok(Condition { states, min_confidence, min_faces, max_faces, people })
 }
 
-fn people(names: Names) -> Result<Vec<Who>, String> {
+fn people(names: Names) -> Result<Vec<Who>, Unfit> {
     if names.0.is_empty() {
-        return Err("names nobody".to_owned());
+        return Err(Unfit::new("names nobody"));
     }
     let who = |name: String| match name.as_str() {
         "any" => Ok(Who::Anybody),
         "unknown" => Ok(Who::Unknown),
-        _ => name.parse().map(Who::Named).map_err(|error: NoName| error.to_string()),
+        _ => name.parse().map(Who::Named).map_err(|error: NoName| Unfit::new(error)),
     };
     names.0.into_iter().map(who).collect()
 }
@@ -234,7 +246,7 @@ fn any_face() -> Vec<State> {
     Emotion::ALL.into_iter().map(State::Emotion).chain([State::Uncertain]).collect()
 }
 
-fn states(Names(names): Names) -> Result<Vec<State>, String> {
+fn states(Names(names): Names) -> Result<Vec<State>, Unfit> {
     let mut states = Vec::new();
     for name in names {
         match name.as_str() {
@@ -242,115 +254,124 @@ fn states(Names(names): Names) -> Result<Vec<State>, String> {
             "none" => states.push(State::None),
             "uncertain" => states.push(State::Uncertain),
             name => {
-                let emotion: Emotion = name
-                    .parse()
-                    .map_err(|error: UnknownEmotion| format!("{error}; also any, none, uncertain"))?;
+                let emotion: Emotion = name.parse().map_err(|error: UnknownEmotion| {
+                    Unfit::new(format_args!("{error}; also any, none, uncertain"))
+                })?;
                 states.push(State::Emotion(emotion));
             }
         }
     }
-    if states.is_empty() { Err("an empty list is never shown".to_owned()) } else { Ok(states) }
+    if states.is_empty() { Err(Unfit::new("an empty list is never shown")) } else { Ok(states) }
 }
 
-fn actions(
-    raw: &mut RawRule,
-    places: &Places<'_>,
-    span: &std::ops::Range<usize>,
-    name: &str,
-    mqtt: &Mqtt,
-) -> Result<Vec<Action>, ConfigError> {
-    let mut actions = Vec::new();
-    actions.extend(publish(raw, places, mqtt)?);
-    let token_span = raw.token_file.as_ref().map(Spanned::span);
-    let token_file = places.path(raw.token_file.take());
-    match raw.post.take() {
-        Some(address) => {
-            let url = places.value("rules.rule.post", Some(address), String::new(), url)?;
-            actions.push(Action::Post { url, token_file });
-        }
-        None if token_file.is_some() => {
-            let message = "is for post, which is not there";
-            return Err(places.error(token_span.unwrap_or(span.clone()), "rules.rule.token_file", message));
-        }
-        None => {}
+fn actions(keys: &mut Keys<'_, '_>, name: &Read<String>, at_end: &Read<bool>, mqtt: &Mqtt) -> Vec<Action> {
+    let (published, publish) = publish(keys, at_end, mqtt);
+    let url = keys
+        .maybe("post", |text: String| url(&text))
+        .example("\"http://homeassistant.local:8123/api/webhook/smile\"")
+        .help("POST the facts as JSON to this URL.")
+        .read();
+    let token_file =
+        keys.file("token_file").help("For post: a file of one line, which is sent as bearer token.").read();
+    if token_file.value.is_some() && !url.written {
+        keys.mistake(&token_file, "is for post, which is not there");
     }
-    if let Some(words) = raw.command.take() {
-        let words = places.value("rules.rule.command", Some(words), Vec::new(), command)?;
-        actions.push(Action::Command(words));
+    let words = keys
+        .maybe("command", command)
+        .example("[\"/bin/true\", \"argument\"]")
+        .help(
+            "Run a program with arguments, without a shell, as the daemon's user, with the facts as JSON on its standard \
+             input. What it writes goes to the log.",
+        )
+        .read();
+    if !published.written && !url.written && !words.written {
+        let rule = called(name);
+        keys.mistake(&published, format_args!("{rule} needs something to do: publish, post or command"));
     }
-    if actions.is_empty() {
-        let message = format!("rule {name:?} needs something to do: publish, post or command");
-        return Err(places.error(span.clone(), "rules.rule.publish", message));
-    }
-    Ok(actions)
+    let post = url.value.map(|url| Action::Post { url, token_file: token_file.value });
+    publish.into_iter().chain(post).chain(words.value.map(Action::Command)).collect()
 }
 
-fn publish(raw: &mut RawRule, places: &Places<'_>, mqtt: &Mqtt) -> Result<Option<Action>, ConfigError> {
-    let spans = [
-        ("payload", raw.payload.as_ref().map(Spanned::span)),
-        ("end_payload", raw.end_payload.as_ref().map(Spanned::span)),
-        ("retain", raw.retain.as_ref().map(Spanned::span)),
-    ];
-    let Some(topic) = raw.publish.take() else {
-        let extra = spans.into_iter().find_map(|(key, span)| Some((key, span?)));
-        return match extra {
-            Some((key, span)) => {
-                Err(places.error(span, &format!("rules.rule.{key}"), "is for publish, which is not there"))
-            }
-            None => Ok(None),
-        };
-    };
-    let at_end = raw.at_end.as_ref().is_some_and(|at_end| *at_end.get_ref());
-    if let (_, Some(span)) = &spans[1]
-        && !at_end
-    {
-        return Err(places.error(span.clone(), "rules.rule.end_payload", "needs at_end = true, too"));
+/// The key `publish`, and what it asks for.
+fn publish(keys: &mut Keys<'_, '_>, at_end: &Read<bool>, mqtt: &Mqtt) -> (Read<()>, Option<Action>) {
+    let topic = keys
+        .maybe("publish", |topic: String| topic_of_rule(topic, mqtt))
+        .example("\"~/rule/smile\"")
+        .help("Publish to an MQTT topic; ~/ is the base topic.")
+        .read();
+    let payload = keys
+        .maybe("payload", Ok::<String, Unfit>)
+        .example("\"ON\"")
+        .help("What is published; without it the facts as JSON.")
+        .read();
+    let end_payload = keys
+        .maybe("end_payload", Ok::<String, Unfit>)
+        .example("\"OFF\"")
+        .help("What is published when it is over; without it the payload.")
+        .read();
+    let retain = keys.flag("retain", false).help("The broker keeps the message.").read();
+    let missing = "is for publish, which is not there";
+    if !topic.written {
+        let extra = [payload.written, end_payload.written, retain.written];
+        match extra {
+            [true, ..] => keys.mistake(&payload, missing),
+            [_, true, _] => keys.mistake(&end_payload, missing),
+            [_, _, true] => keys.mistake(&retain, missing),
+            _ => {}
+        }
+    } else if end_payload.written && at_end.sound && !at_end.value {
+        keys.mistake(&end_payload, "needs at_end = true, too");
     }
-    let topic = places.value("rules.rule.publish", Some(topic), String::new(), |topic| {
-        if mqtt.broker.is_none() {
-            return Err("there is no broker: set mqtt.url".to_owned());
-        }
-        // Home Assistant's abbreviation for a base topic.
-        let full = match topic.strip_prefix("~/") {
-            Some(rest) => format!("{}/{rest}", mqtt.base_topic),
-            None => topic.clone(),
-        };
-        let allowed = !full.contains(['#', '+', '\0']) && !full.starts_with('$');
-        // MQTT 3.1.1, 1.5.3: a 16-bit length.
-        if allowed && !topic.is_empty() && full.len() <= 65_535 {
-            Ok(full)
-        } else {
-            Err(format!("{topic:?} is no topic to publish to (no +, # or leading $; ~/ is the base topic)"))
-        }
-    })?;
-    Ok(Some(Action::Publish {
+    let (topic, written) = topic.split();
+    let action = topic.map(|topic| Action::Publish {
         topic,
-        payload: raw.payload.take().map(Spanned::into_inner),
-        end_payload: raw.end_payload.take().map(Spanned::into_inner),
-        retain: raw.retain.take().is_some_and(Spanned::into_inner),
-    }))
+        payload: payload.value,
+        end_payload: end_payload.value,
+        retain: retain.value,
+    });
+    (written, action)
 }
 
-fn url(text: String) -> Result<String, String> {
-    let bad = || format!("{text:?} is no URL (http://HOST[:PORT]/PATH or https://…)");
+fn topic_of_rule(topic: String, mqtt: &Mqtt) -> Result<String, Unfit> {
+    if mqtt.broker.is_none() {
+        return Err(Unfit::new("there is no broker: set mqtt.url"));
+    }
+    // Home Assistant's abbreviation for a base topic.
+    let full = match topic.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", mqtt.base_topic),
+        None => topic.clone(),
+    };
+    let allowed = !full.contains(['#', '+', '\0']) && !full.starts_with('$');
+    // MQTT 3.1.1, 1.5.3: a 16-bit length.
+    if allowed && !topic.is_empty() && full.len() <= 65_535 {
+        Ok(full)
+    } else {
+        let rule = "no +, # or leading $; ~/ is the base topic";
+        Err(Unfit::new(format_args!("{topic:?} is no topic to publish to ({rule})")))
+    }
+}
+
+fn url(text: &str) -> Result<String, Unfit> {
+    let bad = || Unfit::new(format_args!("{text:?} is no URL (http://HOST[:PORT]/PATH or https://…)"));
     let uri: ureq::http::Uri = text.parse().map_err(|_| bad())?;
     let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(bad)?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(bad());
     }
     if authority.as_str().contains('@') {
-        return Err("a URL here holds no user name or password: use token_file".to_owned());
+        return Err(Unfit::new("a URL here holds no user name or password: use token_file"));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
-fn command(words: Vec<String>) -> Result<Vec<String>, String> {
+fn command(words: Vec<String>) -> Result<Vec<String>, Unfit> {
     match words.first().map(String::as_str) {
-        None | Some("") => Err("no program to run ([\"/path/of/program\", \"argument\", …])".to_owned()),
+        None | Some("") => Err(Unfit::new("no program to run ([\"/path/of/program\", \"argument\", …])")),
         Some(program) if program.contains('/') && !program.starts_with('/') => {
-            Err(format!("{program:?} is neither an absolute path nor a name to be found in PATH"))
+            let message = "is neither an absolute path nor a name to be found in PATH";
+            Err(Unfit::new(format_args!("{program:?} {message}")))
         }
-        Some(_) if words.iter().any(|word| word.contains('\0')) => Err("no argument holds a NUL".to_owned()),
+        Some(_) if words.iter().any(|word| word.contains('\0')) => Err(Unfit::new("no argument holds a NUL")),
         Some(_) => Ok(words),
     }
 }
@@ -422,12 +443,12 @@ mod tests {
             ),
             (
                 "name = \"a\"\nmin_faces = 1\npublish = \"x\"\n[[rules.rule]]\nname = \"a\"\nmin_faces = 2\npublish = \"y\"",
-                "t:5: rules.rule.name: there are two rules called \"a\"",
+                "t:6: rules.rule.name: there are two rules called \"a\"",
             ),
         ];
         for (lines, message) in cases {
             let error = parse(lines).expect_err(lines);
-            assert!(error.starts_with(message), "{lines:?}: {error}");
+            assert!(error.lines().any(|line| line.starts_with(message)), "{lines:?}: {error}");
         }
         let without_broker =
             "[mqtt]\nurl = \"\"\n[[rules.rule]]\nname = \"a\"\nmin_faces = 1\npublish = \"x\"\n";
@@ -435,7 +456,7 @@ mod tests {
         assert_eq!(error, "t:6: rules.rule.publish: there is no broker: set mqtt.url");
         let set = BTreeMap::from([("rules.rule".to_owned(), "[{ name = \"a\" }]".to_owned())]);
         let error = Config::parse("", "t", &set).expect_err("no condition").to_string();
-        assert!(error.starts_with("rules.rule: rule \"a\" needs a condition"), "{error}");
+        assert!(error.starts_with("rules.rule.emotion: rule \"a\" needs a condition"), "{error}");
     }
 
     #[test]

@@ -3,64 +3,101 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-
-use super::check::Places;
-use super::raw::{OVERRIDDEN, RawWeb};
-use super::{ConfigError, Web};
+use super::keys::{Keys, Unfit};
 
 /// Name of the systemd credential (`LoadCredential=`) that holds the token.
 const CREDENTIAL: &str = "web-token";
 
-pub fn web(raw: RawWeb, places: &Places<'_>) -> Result<Web, ConfigError> {
-    let span = raw.listen.as_ref().map_or(OVERRIDDEN, Spanned::span);
-    let default = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let listen = places.value("web.listen", raw.listen, default, |text| listen(&text))?;
-    let token_file = places.path(raw.token_file).or_else(credential);
-    if let Some(address) =
-        listen.filter(|address: &SocketAddr| !address.ip().is_loopback() && token_file.is_none())
-    {
-        return Err(places.error(
-            span,
-            "web.listen",
-            format!("{address} can be reached from other machines: set web.token_file to a file that holds a token"),
-        ));
-    }
-    let pair_span = [&raw.tls_cert, &raw.tls_key].into_iter().flatten().next().map(Spanned::span);
-    let tls = match (places.path(raw.tls_cert), places.path(raw.tls_key)) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => None,
-        _ => {
-            return Err(places.error(
-                pair_span.unwrap_or(OVERRIDDEN),
-                "web.tls_cert",
-                "web.tls_cert and web.tls_key go together (`emotiond tls` makes a pair)",
-            ));
-        }
-    };
-    let mebibytes: usize = places.integer("web.max_body_mb", raw.max_body_mb, 16, 1..=400)?;
-    let megapixels: u64 = places.integer("web.max_megapixels", raw.max_megapixels, 25, 1..=100)?;
-    Ok(Web {
-        listen,
-        token_file,
-        allowed_hosts: places.value("web.allowed_hosts", raw.allowed_hosts, Vec::new(), hosts)?,
-        cors_origins: places.value("web.cors_origins", raw.cors_origins, Vec::new(), origins)?,
-        tls,
-        live_fps: places.integer("web.live_fps", raw.live_fps, 15, 1..=60)?,
-        max_viewers: places.integer("web.max_viewers", raw.max_viewers, 32, 1..=1000)?,
-        max_uploads: places.integer("web.max_uploads", raw.max_uploads, 8, 1..=100)?,
-        max_body: mebibytes << 20,
-        max_pixels: megapixels * 1_000_000,
-    })
+#[derive(Clone, Debug, PartialEq)]
+pub struct Web {
+    /// `None`: off.
+    pub listen: Option<SocketAddr>,
+    pub token_file: Option<PathBuf>,
+    /// Names by which browsers may reach it, beside addresses, `localhost` and the host's own name.
+    pub allowed_hosts: Vec<String>,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// PEM certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Most live pictures a second.
+    pub live_fps: u32,
+    /// Most live pictures, and most streams of events, at once.
+    pub max_viewers: usize,
+    /// Most photos that are received, waiting or worked on at once.
+    pub max_uploads: usize,
+    /// Most bytes of a request's body.
+    pub max_body: usize,
+    /// Most pixels of an uploaded photo.
+    pub max_pixels: u64,
 }
 
-fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
-    if text.is_empty() {
-        return Ok(None);
+impl Web {
+    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
+        let (listen, token_file) = listen(keys);
+        Self {
+            listen,
+            token_file,
+            allowed_hosts: keys
+                .list("allowed_hosts", "[]", hosts)
+                .help(
+                    "Names by which browsers reach it, beside addresses, localhost and the host's own name (HOST, \
+                     HOST.local, HOST.lan, HOST.home.arpa); for instance behind a proxy: [\"emotiond.example.org\"].",
+                )
+                .get(),
+            cors_origins: keys
+                .list("cors_origins", "[]", origins)
+                .help("Origins whose pages may call the API with the token: [\"https://dashboard.example.org\"].")
+                .get(),
+            tls: tls(keys),
+            live_fps: keys.integer("live_fps", 15, 1..=60).help("Most pictures a second in the live view.").get(),
+            max_viewers: keys
+                .integer("max_viewers", 32, 1..=1000)
+                .help("Most live views, and as many streams of events, at once.")
+                .get(),
+            max_uploads: keys
+                .integer("max_uploads", 8, 1..=100)
+                .help("Most photos that are received, waiting or worked on at once.")
+                .get(),
+            max_body: keys
+                .integer("max_body_mb", 16_usize, 1..=400)
+                .unit("MiB")
+                .help("Largest body of a request.")
+                .get()
+                << 20,
+            max_pixels: keys
+                .integer("max_megapixels", 25_u64, 1..=100)
+                .unit("megapixels")
+                .help("Largest picture.")
+                .get()
+                * 1_000_000,
+        }
     }
-    text.parse()
-        .map(Some)
-        .map_err(|_| format!("{text:?} is no address (127.0.0.1:8080, [::1]:8080 or empty for none)"))
+}
+
+fn listen(keys: &mut Keys<'_, '_>) -> (Option<SocketAddr>, Option<PathBuf>) {
+    let address = |text: &str| {
+        let forms = "127.0.0.1:8080, [::1]:8080 or empty for none";
+        text.parse().map_err(|_| Unfit::new(format_args!("{text:?} is no address ({forms})")))
+    };
+    let listen = keys
+        .optional("listen", "", Some(SocketAddr::from(([127, 0, 0, 1], 8080))), address)
+        .help("Page and HTTP API; empty: off. Any other address than this machine's needs a token file.")
+        .read();
+    let token_file = keys
+        .file("token_file")
+        .help(
+            "File with nothing but the token, at least 16 characters (`openssl rand -hex 24`); systemd's credential \
+             web-token is taken without it.",
+        )
+        .read();
+    let sound = token_file.sound;
+    let token_file = token_file.value.or_else(credential);
+    let open = listen.value.filter(|address| !address.ip().is_loopback() && token_file.is_none() && sound);
+    if let Some(address) = open {
+        let remedy = "set web.token_file to a file that holds a token";
+        keys.mistake(&listen, format_args!("{address} can be reached from other machines: {remedy}"));
+    }
+    (listen.value, token_file)
 }
 
 /// systemd's copy of the token, where the unit hands one over.
@@ -69,25 +106,40 @@ fn credential() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn hosts(names: Vec<String>) -> Result<Vec<String>, String> {
+fn tls(keys: &mut Keys<'_, '_>) -> Option<(PathBuf, PathBuf)> {
+    let cert = keys
+        .file("tls_cert")
+        .help("PEM certificate chain; `emotiond tls` makes a self-signed pair. Read again when it changes.")
+        .read();
+    let key = keys.file("tls_key").help("PEM file of its key.").read();
+    let together = "web.tls_cert and web.tls_key go together (`emotiond tls` makes a pair)";
+    match (&cert.value, &key.value) {
+        (Some(_), None) if key.sound => keys.mistake(&cert, together),
+        (None, Some(_)) if cert.sound => keys.mistake(&key, together),
+        _ => {}
+    }
+    cert.value.zip(key.value)
+}
+
+fn hosts(names: Vec<String>) -> Result<Vec<String>, Unfit> {
     for name in &names {
         if name.is_empty() || name.contains(['/', ':', '*', '@']) || name.contains(char::is_whitespace) {
-            return Err(format!(
-                "{name:?} is no host name (\"emotiond.example.org\", without scheme or port)"
-            ));
+            let form = "\"emotiond.example.org\", without scheme or port";
+            return Err(Unfit::new(format_args!("{name:?} is no host name ({form})")));
         }
     }
     Ok(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
 }
 
-fn origins(origins: Vec<String>) -> Result<Vec<String>, String> {
+fn origins(origins: Vec<String>) -> Result<Vec<String>, Unfit> {
     for origin in &origins {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         let plain = |host: &str| {
             !host.is_empty() && host.is_ascii() && !host.contains(['/', '*', '@']) && !host.contains(' ')
         };
         if !host.is_some_and(plain) {
-            return Err(format!("{origin:?} is no origin (\"https://house.example.org\", without a path)"));
+            let form = "\"https://house.example.org\", without a path";
+            return Err(Unfit::new(format_args!("{origin:?} is no origin ({form})")));
         }
     }
     Ok(origins)

@@ -255,7 +255,9 @@ impl Daemon {
         let new = match reload() {
             Ok(new) => new,
             Err(error) => {
-                log::error!("configuration not reloaded: {error:#}");
+                for line in format!("{error:#}").lines() {
+                    log::error!("configuration not reloaded: {line}");
+                }
                 return;
             }
         };

@@ -112,7 +112,7 @@ fn configurations_that_are_wrong_are_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("mine.toml");
     for (content, reason) in [
-        ("[camera]\nwidht = 1\n", "mine.toml:2: camera.widht: unknown field"),
+        ("[camera]\nwidht = 1\n", "mine.toml:2: camera.widht: unknown key, did you mean width?"),
         ("[camera]\nfps = \"many\"\n", "mine.toml:2: camera.fps: invalid type"),
         ("\n[camera]\nfps = 1000\n", "mine.toml:3: camera.fps: 1000 is out of range (1 to 240)"),
     ] {

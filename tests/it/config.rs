@@ -1,8 +1,10 @@
-//! The shipped configuration lists every key with its default.
+//! The shipped configuration and the manual's tables are what the keys say, and the keys take what they show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use emotiond::config::{Config, Rules};
+use emotiond::config::{Config, Rules, describe};
 
 const SHIPPED: &str = include_str!("../../config/emotiond.toml");
 
@@ -10,22 +12,24 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, "emotiond.toml", &BTreeMap::new()).map_err(|error| error.to_string())
 }
 
-/// With every key switched on: lines that start with `# `.
-fn switched_on() -> String {
-    SHIPPED.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
+/// Compares a file of the repository with what it should be; `BLESS=1` in the environment writes it.
+fn assert_generated(file: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, expected).expect("writes");
+    }
+    let text = fs::read_to_string(&path).expect(file);
+    let line = text.lines().zip(expected.lines()).position(|(is, should)| is != should);
+    assert!(
+        text == expected,
+        "{file}: line {:?} is not what the keys say: BLESS=1 writes it",
+        line.map(|at| at + 1)
+    );
 }
 
-/// The keys that a section knows, from what the parser says to one that it does not.
-fn known_keys(section: &str) -> BTreeSet<String> {
-    let text = if section.is_empty() { "[x]".to_owned() } else { format!("[{section}]\nx = 1") };
-    expected_keys(&text)
-}
-
-/// What the parser knows in the place where `text` has a key that it does not.
-fn expected_keys(text: &str) -> BTreeSet<String> {
-    let error = parse(text).expect_err("x is no key");
-    let (_, expected) = error.split_once("expected").expect("a list of keys");
-    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+#[test]
+fn the_file_is_what_the_keys_say() {
+    assert_generated("config/emotiond.toml", &describe::file());
 }
 
 #[test]
@@ -35,7 +39,9 @@ fn as_it_is_it_changes_nothing() {
 
 #[test]
 fn switched_on_it_holds_the_defaults() {
-    let mut config = parse(&switched_on()).expect("valid");
+    let switched_on: Vec<&str> =
+        SHIPPED.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    let mut config = parse(&switched_on.join("\n")).expect("valid");
     let defaults = parse("[device]\nid = \"living-room\"\nstate_dir = \"/var/lib/emotiond\"").expect("valid");
     assert_eq!(config.rules.rules.len(), 1, "the example");
     config.rules = Rules { rules: Vec::new() };
@@ -43,16 +49,87 @@ fn switched_on_it_holds_the_defaults() {
 }
 
 #[test]
-fn it_lists_every_key() {
-    let listed: toml::Table = switched_on().parse().expect("TOML");
-    let sections: BTreeSet<String> = listed.keys().cloned().collect();
-    assert_eq!(sections, known_keys(""));
-    for section in &sections {
-        let keys: BTreeSet<String> = listed[section].as_table().expect("a section").keys().cloned().collect();
-        // A list of one key is said without "one of".
-        assert_eq!(keys, known_keys(section), "[{section}]");
+fn every_mistake_is_told_in_the_order_of_the_file() {
+    let text = "\
+fps = 3
+[camera]
+widht = 640
+fps = 0
+rotate = 45
+[web]
+listen = \"0.0.0.0:8080\"
+max_body_mb = \"much\"
+[colour]
+red = 1
+[[rules.rule]]
+name = \"a b\"
+emotion = \"glee\"
+for_s = -1
+[display]
+bus = \"/dev/spidev0.0\"
+dc_line = \"25\"
+";
+    let error = parse(text).expect_err("mistakes");
+    let starts = [
+        "emotiond.toml:1: fps: unknown section",
+        "emotiond.toml:3: camera.widht: unknown key, did you mean width?",
+        "emotiond.toml:4: camera.fps: 0 is out of range (1 to 240)",
+        "emotiond.toml:5: camera.rotate: 45 is none of 0, 90, 180, 270",
+        "emotiond.toml:7: web.listen: 0.0.0.0:8080 can be reached",
+        "emotiond.toml:8: web.max_body_mb: invalid type: string \"much\", expected a whole number",
+        "emotiond.toml:9: colour: unknown section",
+        "emotiond.toml:11: rules.rule.publish: a rule needs something to do",
+        "emotiond.toml:12: rules.rule.name: \"a b\" is no name",
+        "emotiond.toml:13: rules.rule.emotion: unknown emotion \"glee\"",
+        "emotiond.toml:14: rules.rule.for_s: -1 is out of range",
+        "emotiond.toml:17: display.dc_line: invalid type: string \"25\", expected a whole number",
+    ];
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), starts.len(), "{error}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line} is not {start}");
     }
-    let rule = listed["rules"]["rule"][0].as_table().expect("a rule");
-    let keys: BTreeSet<String> = rule.keys().cloned().collect();
-    assert_eq!(keys, expected_keys("[[rules.rule]]\nx = 1"), "[[rules.rule]]");
+}
+
+#[test]
+fn mistakes_of_syntax_hide_no_others() {
+    let text = "\
+[camera]
+fps = 0
+width =
+[log]
+level = \"loud\"
+level = \"info\"
+[display]
+bus = '/dev/i2c-1
+size = 1
+";
+    let error = parse(text).expect_err("mistakes");
+    let places: Vec<&str> = error.lines().map(|line| line.split(": ").nth(1).expect("a key")).collect();
+    let expected =
+        ["camera.fps", "camera.width", "log.level", "duplicate key level", "display.bus", "display.size"];
+    assert_eq!(places, expected, "{error}");
+}
+
+#[test]
+fn overrides_of_any_kind_are_taken() {
+    let set = |key: &str, value: &str| {
+        let overrides = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        Config::parse("[camera]\nfps = 5\nwidth = 320\n", "t", &overrides).map_err(|error| error.to_string())
+    };
+    assert_eq!(set("device.id", "123").expect("a text").device.id, "123");
+    let camera = set("camera", "{ fps = 7 }").expect("a table").camera;
+    assert_eq!((camera.fps, camera.width), (7, 320));
+    let options = set("classifier.delegate_options.device", "0").expect_err("the CPU takes none");
+    assert!(options.starts_with("classifier.delegate_options: delegate cpu takes none"), "{options}");
+    for (key, value, message) in [
+        ("camera.fps", "many", "camera.fps: invalid type: string \"many\", expected a whole number"),
+        ("camera.fps", "1.5", "camera.fps: invalid type: floating point `1.5`, expected a whole number"),
+        ("fps", "3", "fps: unknown section"),
+        ("camera.fsp", "3", "camera.fsp: unknown key, did you mean fps?"),
+        ("a b", "3", "a b: "),
+    ] {
+        let error = set(key, value).expect_err(key);
+        assert!(error.starts_with(message) && error.lines().count() == 1, "{error}");
+    }
 }

@@ -1,0 +1,47 @@
+//! The section `[detector]`.
+
+use std::path::PathBuf;
+
+use super::keys::Keys;
+
+/// Name of the face detector that is used when none is configured.
+pub const DEFAULT_DETECTOR: &str = "face-full-range";
+
+/// Name of the face detector for a face that is known to be there.
+pub const CLOSE_DETECTOR: &str = "face-short-range";
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detector {
+    /// File, or name of a shipped detector.
+    pub model: PathBuf,
+    /// 0 to 1.
+    pub min_score: f32,
+    /// Smallest side of a face's box in pixels.
+    pub min_size: u32,
+    pub max_faces: usize,
+}
+
+impl Detector {
+    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
+        Self {
+            model: keys
+                .path("model", DEFAULT_DETECTOR)
+                .help(
+                    "\"face-full-range\" (nine of ten faces that are a tenth as wide as the frame, half at a \
+                     seventeenth), \"face-short-range\" (at an eighth, in a third of the time; more false faces), or a \
+                     .tflite file.",
+                )
+                .get(),
+            min_score: keys.number("min_score", 0.5, 0.05..=1.0).help("Least certainty of a face.").get() as f32,
+            min_size: keys
+                .integer("min_size", 24, 0..=4096)
+                .unit("pixels")
+                .help("Least side of a face.")
+                .get(),
+            max_faces: keys
+                .integer("max_faces", 8, 1..=100)
+                .help("Most faces in one picture; the most certain are kept.")
+                .get(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The section `[mqtt]`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::keys::{Keys, Unfit};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mqtt {
+    /// `None`: off.
+    pub broker: Option<Broker>,
+    pub username: Option<String>,
+    pub password_file: Option<PathBuf>,
+    /// The device's id.
+    pub device: String,
+    /// Without a slash at the end.
+    pub base_topic: String,
+    /// `None`: one of its own for each run.
+    pub client_id: Option<String>,
+    /// The device announces itself to Home Assistant.
+    pub discovery: bool,
+    /// As `people.enabled`: who is seen is announced, too.
+    pub people: bool,
+    /// Home Assistant's discovery prefix, without a slash at the end.
+    pub discovery_prefix: String,
+    /// A picture of the last face is published.
+    pub face_image: bool,
+    /// PEM; `None`: the system's authorities.
+    pub ca_file: Option<PathBuf>,
+    /// PEM certificate and PKCS #8 key.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    pub keep_alive: Duration,
+    pub state_interval: Duration,
+    pub stats_interval: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    pub host: String,
+    pub port: u16,
+    pub tls: bool,
+}
+
+impl fmt::Display for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "mqtts" } else { "mqtt" };
+        if self.host.contains(':') {
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Broker {
+    type Err = Unfit;
+
+    fn from_str(url: &str) -> Result<Self, Unfit> {
+        let forms = "mqtt://HOST[:PORT], mqtts://HOST[:PORT], or empty for none";
+        let bad = || Unfit::new(format_args!("{url:?} is no broker ({forms})"));
+        let (rest, tls) = match url.strip_prefix("mqtt://") {
+            Some(rest) => (rest, false),
+            None => (url.strip_prefix("mqtts://").ok_or_else(bad)?, true),
+        };
+        if rest.contains('@') {
+            let message = "holds a user name: use mqtt.username and mqtt.password_file";
+            return Err(Unfit::new(format_args!("{url:?} {message}")));
+        }
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
+                let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) };
+                (host, port)
+            }
+            None => match rest.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (rest, None),
+            },
+        };
+        let host_is_plain = !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace());
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
+            None if tls => 8883,
+            None => 1883,
+        };
+        if host_is_plain { Ok(Self { host: host.to_owned(), port, tls }) } else { Err(bad()) }
+    }
+}
+
+impl Mqtt {
+    pub(super) fn read(keys: &mut Keys<'_, '_>, id: &str) -> Self {
+        let local = Broker { host: "localhost".to_owned(), port: 1883, tls: false };
+        let or = |text: Option<String>, default: String| text.unwrap_or(default);
+        Self {
+            broker: keys
+                .optional("url", "", Some(local), str::parse)
+                .help("mqtt://HOST[:PORT] or mqtts://HOST[:PORT]; empty: off.")
+                .get(),
+            username: keys.optional("username", "", None, String::from_str).help("Empty: none.").get(),
+            password_file: keys
+                .file("password_file")
+                .help("File with nothing but the password; systemd's credential mqtt-password is taken without it.")
+                .get(),
+            device: id.to_owned(),
+            base_topic: or(
+                keys.optional("base_topic", "", None, topic)
+                    .help("Start of all topics; empty: emotiond/<device id>.")
+                    .get(),
+                format!("emotiond/{id}"),
+            ),
+            client_id: keys
+                .optional("client_id", "", None, String::from_str)
+                .help(
+                    "Empty: for each run another that begins with emotiond-<device id>. Two devices with one client_id \
+                     throw each other off the broker.",
+                )
+                .get(),
+            discovery: keys.flag("discovery", true).help("Home Assistant finds the device by itself.").get(),
+            people: false,
+            discovery_prefix: or(
+                keys.optional("discovery_prefix", "", Some("homeassistant".to_owned()), topic)
+                    .help("Home Assistant's prefix for that, and for its status topic.")
+                    .get(),
+                "homeassistant".to_owned(),
+            ),
+            face_image: keys
+                .flag("face_image", false)
+                .help(
+                    "true: a picture of the last face is published whenever one appears or its emotion changes. It \
+                     leaves the device!",
+                )
+                .get(),
+            ca_file: keys.file("ca_file").help("PEM file of the authority for mqtts; empty: the system's.").get(),
+            client_cert: client_cert(keys),
+            // MQTT 3.1.1, 3.1.2.10: a 16-bit number of seconds; below five a busy network looks dead.
+            keep_alive: Duration::from_secs(
+                keys.integer("keep_alive_s", 30, 5..=65_535).unit("seconds").help("Between signs of life.").get(),
+            ),
+            state_interval: keys
+                .seconds("state_interval_s", 5.0, 0.5..=3600.0)
+                .help("Between repetitions of the state.")
+                .get(),
+            stats_interval: keys.seconds("stats_interval_s", 10.0, 1.0..=3600.0).help("Between statistics.").get(),
+        }
+    }
+}
+
+fn client_cert(keys: &mut Keys<'_, '_>) -> Option<(PathBuf, PathBuf)> {
+    let cert = keys.file("client_cert_file").help("PEM file of the client's certificate for mqtts.").read();
+    let key = keys.file("client_key_file").help("PEM file of its PKCS #8 key.").read();
+    match (&cert.value, &key.value) {
+        (Some(_), None) if key.sound => keys.mistake(&cert, "needs mqtt.client_key_file, too"),
+        (None, Some(_)) if cert.sound => keys.mistake(&key, "needs mqtt.client_cert_file, too"),
+        _ => {}
+    }
+    cert.value.zip(key.value)
+}
+
+/// The start of a topic.
+fn topic(text: &str) -> Result<String, Unfit> {
+    if text.contains(['#', '+', '\0']) || text.starts_with(['/', '$']) || text.ends_with('/') {
+        let rule = "no +, #, leading $ or slash at either end";
+        Err(Unfit::new(format_args!("{text:?} is no base topic ({rule})")))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_are_read_and_written_alike() {
+        let broker = |host: &str, port, tls| Broker { host: host.to_owned(), port, tls };
+        for (url, expected) in [
+            ("mqtt://house", broker("house", 1883, false)),
+            ("mqtts://[::1]:8884", broker("::1", 8884, true)),
+        ] {
+            let read: Broker = url.parse().expect(url);
+            assert_eq!(read, expected);
+            assert_eq!(read.to_string().parse(), Ok(expected));
+        }
+        for url in ["", "mqtt://", "mqtt://u:p@house", "house:1883", "mqtt://house:99999", "mqtt://house/x"] {
+            assert!(url.parse::<Broker>().is_err(), "{url}");
+        }
+    }
+}
