@@ -203,6 +203,8 @@ fn a_photo_comes_on_standard_input() {
     let output = child.wait_with_output().expect("ends");
     let lines = json_lines(&output);
     assert_eq!((&lines[0]["source"], &lines[0]["faces"][0]["emotion"]), (&"-".into(), &"happy".into()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("TensorFlow"), "the runtime speaks of itself: {said}");
 
     assert_eq!(
         errors(&classify(&["-"])),

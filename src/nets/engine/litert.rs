@@ -13,6 +13,7 @@ use edgefirst_tflite::litert::{
 use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
 use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
+use super::quiet::quietly;
 use super::{Engine, EngineError, TensorInfo, one_line};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
@@ -142,15 +143,16 @@ impl LiteRt {
             .and_then(|options| options.hardware_accelerators(runtime.hardware))
             .map_err(failed)?;
         compare(model, &info).map_err(unusable)?;
-        let compiled = CompiledModel::create(runtime.environment, model, &options).map_err(|error| {
-            match runtime.hardware {
-                HwAccelerators::GPU => EngineError::Delegate {
-                    delegate: "gpu".to_owned(),
-                    reason: format!("{} (is there a GPU with a Vulkan driver?)", one_line(&error)),
-                },
-                _ => failed(error),
-            }
-        })?;
+        let compiled =
+            quietly(|| CompiledModel::create(runtime.environment, model, &options)).map_err(|error| {
+                match runtime.hardware {
+                    HwAccelerators::GPU => EngineError::Delegate {
+                        delegate: "gpu".to_owned(),
+                        reason: format!("{} (is there a GPU with a Vulkan driver?)", one_line(&error)),
+                    },
+                    _ => failed(error),
+                }
+            })?;
         let delegate = match (runtime.hardware, compiled.is_fully_accelerated()) {
             (HwAccelerators::GPU, Ok(true)) => format!("gpu ({0} of {0} nodes)", info.nodes),
             // The runtime does not tell how many.

@@ -4,6 +4,7 @@ pub mod classic;
 pub mod fallback;
 pub mod flatbuffer;
 pub mod litert;
+mod quiet;
 
 use std::path::PathBuf;
 
