@@ -117,6 +117,24 @@ def _restore(options: Options) -> None:
     _say(restore(options.model, options.recipe, options.data, options.out))
 
 
+def _calibrate(options: Options) -> None:
+    from .tasks.emotion.tune import calibrate
+
+    calibrate(options.model, options.pictures, options.out, _how(options), say=_say)
+
+
+def _tune(options: Options) -> None:
+    from .tasks.emotion.tune import tune
+
+    tune(options.model, options.pictures, options.out, _how(options), say=_say)
+
+
+def _how(options: Options) -> Any:
+    from .tasks.emotion import crops, folders
+
+    return folders.How(are_faces=options.crops, tool=crops.Tool(options.emotiond))
+
+
 def _add_evaluate(command: Callable[..., Any], data: str) -> None:
     made = command(_evaluate, "figures of an emotion model, or of several as one", data=data)
     made.add_argument(
@@ -167,6 +185,20 @@ def _add_making(command: Callable[..., Any], data: str, run: str) -> None:
     )  # fmt: skip
 
 
+def _add_fitting(command: Callable[..., Any]) -> None:
+    for act, text in (
+        (_calibrate, "fit how sure an exported model is, and its classes' biases, to own pictures"),
+        (_tune, "teach the last layer of an exported model own pictures, without TensorFlow"),
+    ):
+        made = command(
+            act, text, model="exported .tflite, its sidecar beside it",
+            pictures="folder of class folders, or CSV with image and emotion",
+            out="path without ending",
+        )  # fmt: skip
+        made.add_argument("--crops", action="store_true", help="pictures are faces already")
+        made.add_argument("--emotiond", help="program that cuts photos; default: EMOTIOND_BIN, …")
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     from .tasks.emotion.prepare import add_arguments
@@ -211,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--split", default="PublicTest", help="default: %(default)s")
     _add_making(command, data, run)
+    _add_fitting(command)
     return top
 
 

@@ -9,7 +9,8 @@ from keras import layers
 from face_training.errors import TrainingError
 from face_training.export.quantise import CORAL_OPERATORS, convert, operators
 from face_training.nets import builders, transfer
-from face_training.nets.models import KerasModel, TfliteModel
+from face_training.nets.models import KerasModel
+from face_training.nets.tflite import TfliteModel
 from face_training.recipe import Input
 
 # Nothing but speed: the smallest that each builder takes.

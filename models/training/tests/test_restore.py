@@ -10,7 +10,8 @@ from face_training import recipe
 from face_training.errors import TrainingError
 from face_training.export import restore
 from face_training.export.quantise import convert
-from face_training.nets.models import KerasModel, TfliteModel, load_keras
+from face_training.nets.models import KerasModel, load_keras
+from face_training.nets.tflite import TfliteModel
 from face_training.tasks.emotion import golden, metrics
 from face_training.tasks.emotion.faces import only
 

@@ -16,7 +16,7 @@ from pptx import Presentation
 
 from face_training import recipe
 from face_training.__main__ import main
-from face_training.nets.models import TfliteModel
+from face_training.nets.tflite import TfliteModel
 from face_training.tasks.emotion import plots
 from face_training.tasks.emotion.faces import only
 from face_training.training import runs

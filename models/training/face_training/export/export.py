@@ -18,7 +18,8 @@ import numpy as np
 from .. import recipe
 from ..errors import TrainingError
 from ..files import write_text
-from ..nets.models import KerasModel, TfliteModel, load_keras
+from ..nets.models import KerasModel, load_keras
+from ..nets.tflite import TfliteModel
 from ..recipe import Recipe
 from ..tasks.task import Samples
 from ..training import runs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import TrainingError
 from ..files import write_text
-from ..nets.models import read_sidecar
+from ..nets.tflite import read_sidecar
 from ..tasks.task import of_kind
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from ..errors import TrainingError
-from ..nets.models import TfliteModel
+from ..nets.tflite import TfliteModel
 from ..recipe import Input
 
 # Operators of the Edge TPU compiler's list that nets here use

@@ -9,7 +9,8 @@ from typing import Any
 from .. import recipe
 from ..files import write_bytes, write_text, write_whole
 from ..nets import builders
-from ..nets.models import KerasModel, TfliteModel, load_keras
+from ..nets.models import KerasModel, load_keras
+from ..nets.tflite import TfliteModel
 from ..recipe import Recipe
 from ..tasks.task import Section
 from ..training import runs

@@ -10,7 +10,8 @@ import numpy as np
 
 from ... import recipe
 from ...errors import TrainingError
-from ...nets.models import Model, load_model, read_sidecar
+from ...nets.models import load_model
+from ...nets.tflite import Model, read_sidecar
 from ...training import runs
 from ..task import Net, stack
 from . import metrics, targets

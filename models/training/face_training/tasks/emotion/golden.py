@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import TrainingError
 from ...export.quantise import check
-from ...nets.models import quantise, read_sidecar
+from ...nets.tflite import quantise, read_sidecar
 from ...recipe import Input
 from . import metrics
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from ... import recipe
 from ...errors import TrainingError
@@ -18,34 +16,7 @@ from ...recipe import Recipe
 from ..task import stack
 from . import card, metrics, samples
 from .faces import only
-
-
-def shifted(content: bytes, change: np.ndarray) -> bytes:
-    """Return a .tflite, as bytes, whose logits are greater by `change` (c,).
-
-    That is taken to the nearest step of the int8 logits, so that the others stay as they are, ties
-    among them included. Their layer must be a fully connected one with an int32 bias, whose step is
-    the product of the scales of its input and weights.
-    """
-    file = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
-    (graph,) = file.subgraphs
-    (output,) = graph.outputs
-    last = next(operator for operator in graph.operators if output in operator.outputs)
-    if file.operatorCodes[last.opcodeIndex].builtinCode != schema.BuiltinOperator.FULLY_CONNECTED:
-        raise TrainingError("unable to shift logits: they come from no fully connected layer")
-    if len(last.inputs) < 3 or last.inputs[2] < 0:
-        raise TrainingError("unable to shift logits: their layer has no bias")
-    given, weights, bias = (graph.tensors[index] for index in last.inputs)
-    step = np.asarray(given.quantization.scale) * np.asarray(weights.quantization.scale)
-    logit = graph.tensors[output].quantization.scale
-    whole = np.rint(np.asarray(change, np.float64) / logit) * logit
-    steps = np.rint(whole / step).astype(np.int64)
-    buffer = file.buffers[bias.buffer]
-    values = np.frombuffer(bytes(buffer.data), "<i4") + steps
-    buffer.data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+from .head import Head
 
 
 def shift(
@@ -69,9 +40,9 @@ def shift(
         )
     shifts = plan.tables["answers"].class_shift
     change = np.array([shifts.get(label, 0.0) for label in labels])
-    described = write(
-        out, shifted(content, change), lambda path: _described(path, plan, data, before)
-    )
+    head = Head.of(content)
+    head.shift(change)
+    described = write(out, head.content(), lambda path: _described(path, plan, data, before))
     say(", ".join(f"{key} {value}" for key, value in described["figures"].items()))
     return described
 
