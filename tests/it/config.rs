@@ -33,6 +33,14 @@ fn the_file_is_what_the_keys_say() {
 }
 
 #[test]
+fn the_manuals_tables_are_what_the_keys_say() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = fs::read_to_string(page).expect("the page");
+    let above = text.split("\n## `[").next().expect("what stands above the tables");
+    assert_generated("docs/configuration.md", &format!("{above}{}", describe::tables()));
+}
+
+#[test]
 fn as_it_is_it_changes_nothing() {
     assert_eq!(parse(SHIPPED), parse(""));
 }

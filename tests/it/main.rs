@@ -18,6 +18,7 @@ mod display_panels;
 mod emotion_net;
 mod engine;
 mod eval;
+mod manual;
 mod mcp;
 mod metrics;
 mod mqtt;
