@@ -13,6 +13,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from .errors import TrainingError  # noqa: E402
+from .quiet import import_tensorflow  # noqa: E402
 
 Options = argparse.Namespace
 
@@ -135,6 +136,10 @@ def _how(options: Options) -> Any:
     return folders.How(are_faces=options.crops, tool=crops.Tool(options.emotiond))
 
 
+# Commands that do without TensorFlow.
+_LIGHT = (_prepare, _calibrate, _tune)
+
+
 def _add_evaluate(command: Callable[..., Any], data: str) -> None:
     made = command(_evaluate, "figures of an emotion model, or of several as one", data=data)
     made.add_argument(
@@ -250,9 +255,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed (argparse exits with 2)."""
     options = parser().parse_args(arguments)
-    # Of Keras and NumPy about each other.
+    # Of Keras and NumPy about each other, and of Keras about containers without weights.
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
     try:
+        if options.act not in _LIGHT:
+            import_tensorflow()
         options.act(options)
     except (TrainingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

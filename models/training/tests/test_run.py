@@ -200,3 +200,26 @@ def test_export_without_a_model(made_up, tmp_path, capsys):
     arguments = ["export", "--run", str(run), "--data", str(made_up[0])]
     assert main([*arguments, "--out", str(tmp_path / "x")]) == 1
     assert "unable to load model" in capsys.readouterr().err
+
+
+def test_a_chain_trains_what_a_recipe_stands_on(made_up, tmp_path, capsys):
+    data, recipe_path = made_up
+    text = recipe_path.read_text(encoding="utf-8").replace("epochs = 4", "epochs = 1")
+    (tmp_path / "teachers").mkdir()
+    (tmp_path / "teachers/tiny.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "pupil.toml").write_text(
+        'base = "teachers/tiny.toml"\nname = "pupil"\n[net]\nweights = "tiny"\n'
+        '[distill]\nteachers = ["tiny"]\n',
+        encoding="utf-8",
+    )
+    folder = tmp_path / "runs"
+    arguments = ["chain", "--recipe", str(tmp_path / "pupil.toml"), "--data", str(data)]
+    assert main([*arguments, "--runs", str(folder)]) == 0
+    assert all((folder / name / runs.MODEL).exists() for name in ("tiny", "pupil"))
+    (teacher,) = json.loads((folder / "pupil" / runs.TEACHERS).read_text(encoding="utf-8"))
+    content = (folder / "tiny" / runs.MODEL).read_bytes()
+    assert teacher["sha256"] == hashlib.sha256(content).hexdigest()
+    assert teacher["data"] == runs.fingerprint(data)
+    capsys.readouterr()
+    assert main([*arguments, "--runs", str(folder)]) == 0
+    assert capsys.readouterr().out.count("nothing to train") == 2

@@ -1,9 +1,5 @@
 """Turn a float Keras model into an int8 .tflite file, and check what came out."""
 
-import contextlib
-import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ..errors import TrainingError
 from ..nets.tflite import TfliteModel
+from ..quiet import quiet
 from ..recipe import Input
 
 # Operators of the Edge TPU compiler's list that nets here use
@@ -46,33 +43,10 @@ def convert(model: keras.Model, pictures: np.ndarray, given: Input) -> bytes:
     converter.representative_dataset = shown
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    with _quiet(), warnings.catch_warnings():
+    with quiet(), warnings.catch_warnings():
         # It asks for statistics of the input, which are in the representative data.
         warnings.simplefilter("ignore", UserWarning)
         return converter.convert()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the converter's C++ prints to itself, unless it fails."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as said:
-        try:
-            for number in (1, 2):
-                os.dup2(said.fileno(), number)
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(kept[1], said.read())
-            raise
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, old in enumerate(kept, start=1):
-                os.dup2(old, number)
-                os.close(old)
 
 
 def operators(content: bytes) -> list[str]:

@@ -33,7 +33,10 @@ class Teachers:
         self.references = [references.find(one, folder.parent) for one in plan.distill.teachers]
         self.models = [plan.task.teacher(one.path, plan) for one in self.references]
         path = folder / runs.TEACHERS
-        rows = [{"name": one.name, "sha256": one.sha256} for one in self.references]
+        rows = [
+            {"name": one.name, "sha256": one.sha256, "data": _data_of(one)}
+            for one in self.references
+        ]
         if path.exists() and runs.read_json(path, "list of teachers") != rows:
             raise TrainingError(
                 f"unable to go on with run {folder}: it was begun with other teachers"
@@ -79,6 +82,12 @@ class Teachers:
         for number in range(len(samples)):
             made.update(np.ascontiguousarray(samples.pictures.read(number)).tobytes())
         return " ".join([*(one.sha256 for one in self.references), made.hexdigest()])
+
+
+def _data_of(reference: references.Reference) -> str | None:
+    """Return the fingerprint of the data that a teacher learnt from, None where no run tells."""
+    path = reference.path.parent / runs.DATA
+    return runs.read_json(path, "data")["sha256"] if path.exists() else None
 
 
 def _kept(path: Path, key: str, models: int) -> list[Arrays] | None:
