@@ -1,4 +1,4 @@
-"""Command line: python -m face_training prepare | augment | train | evaluate | …"""
+"""Command line: python -m face_training prepare | scenes | augment | train | evaluate | …"""
 
 import argparse
 import json
@@ -30,6 +30,13 @@ def _prepare(options: Options) -> None:
     from .tasks.emotion.prepare import prepare
 
     _say(prepare(options))
+
+
+def _scenes(options: Options) -> None:
+    from .tasks.detector.scenes import prepare
+
+    for name, count in prepare(options.source, options.out).items():
+        _say(f"{name}: {count}")
 
 
 def _train(options: Options) -> None:
@@ -226,6 +233,10 @@ def parser() -> argparse.ArgumentParser:
             out="folder to fill",
         )  # fmt: skip
     )
+    command(
+        _scenes, "decode pictures with marked faces, from which detectors learn",
+        source="folder with images/, pictures.csv and faces.csv", out="folder to fill",
+    )  # fmt: skip
     made = command(
         _augment, "draw what a recipe's augmentation makes of pictures",
         recipe="TOML recipe", data=data, out="PNG to write",

@@ -95,8 +95,9 @@ def test_each_recipe_is_read_and_its_net_built(path):
     if plan.net.get("weights") == "imagenet":
         plan.net["weights"] = "none"  # no download in tests
     model = plan.task.build(plan, None)
-    labels = plan.tables["targets"].names
-    assert [output.shape for output in model.outputs] == [(None, len(labels))]
+    if plan.task.name == "emotion":
+        labels = plan.tables["targets"].names
+        assert [output.shape for output in model.outputs] == [(None, len(labels))]
     for stage in plan.stages:
         transfer.set_trainable(model, stage.trains, stage.freeze_norm)
         assert model.trainable_weights

@@ -1,0 +1,1 @@
+"""Face detectors: where in a picture are faces?"""
