@@ -12,6 +12,8 @@ pub mod clock;
 pub mod latest;
 /// Locks that outlive a panic.
 pub mod mutex;
+/// Threads that are named, minded and joined.
+pub mod part;
 /// Programs that are started here, and ended with all that they started.
 pub mod process_group;
 /// The one flag that ends every thread.

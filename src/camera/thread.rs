@@ -10,6 +10,7 @@ use super::source::{Camera, CameraError, panic_text};
 use crate::base::backoff::Backoff;
 use crate::base::latest::Latest;
 use crate::base::mutex::lock;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Pace};
 use crate::vocabulary::frame::Frame;
@@ -54,7 +55,6 @@ pub struct Status {
     frames: AtomicU64,
     damaged: AtomicU64,
     reopened: AtomicU64,
-    beats: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,6 @@ impl Default for Status {
             frames: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             reopened: AtomicU64::new(0),
-            beats: AtomicU64::new(0),
         }
     }
 }
@@ -105,16 +104,6 @@ impl Status {
         self.about().state
     }
 
-    /// Grows at least once a second while the thread is well, whether frames come or not; not any
-    /// more once the state is [`State::Ended`].
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
-    }
-
-    fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Sets the state and says whether it is another one.
     fn set(&self, state: State, description: &str) -> bool {
         let mut about = self.about();
@@ -143,11 +132,13 @@ pub struct Links {
     /// Set to have the device closed and opened again.
     pub restart: Arc<AtomicBool>,
     pub shutdown: Shutdown,
+    /// Fed at least once a second while the thread is well, whether frames come or not.
+    pub pulse: Pulse,
 }
 
 impl Links {
     fn go_on(&self) -> bool {
-        self.status.beat();
+        self.pulse.beat();
         !self.shutdown.requested()
             && self.enabled.load(Ordering::Relaxed)
             && !self.restart.load(Ordering::Relaxed)
@@ -173,7 +164,7 @@ pub fn run(config: &config::Camera, links: &Links) {
             backoff.reset();
         }
         if !links.enabled.load(Ordering::Relaxed) {
-            status.beat();
+            links.pulse.beat();
             if status.set(State::Off, "") {
                 log::info!("camera: switched off");
             }

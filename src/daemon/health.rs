@@ -1,7 +1,6 @@
 //! Whether every part makes progress, and the figures that say how well.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -57,12 +56,11 @@ pub fn stats(
     pipeline: &Shared,
     (fps, latency_ms): (f64, wire::Latency),
 ) -> wire::Stats {
-    static STARTED: OnceLock<Instant> = OnceLock::new();
     let camera = camera.report();
     let mqtt = mqtt.map(mqtt::Mqtt::status).unwrap_or_default();
     wire::Stats {
         time: clock::rfc3339(Timestamp::now()),
-        uptime_s: wire::rounded(STARTED.get_or_init(Instant::now).elapsed().as_secs_f32(), 1),
+        uptime_s: wire::rounded(pipeline.uptime().as_secs_f32(), 1),
         version: env!("CARGO_PKG_VERSION"),
         camera: Some(camera.description).filter(|description| !description.is_empty()),
         frames: camera.frames,

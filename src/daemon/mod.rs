@@ -14,7 +14,6 @@ mod systemd;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -24,6 +23,7 @@ use signal_hook::iterator::Signals;
 
 use crate::base::chance;
 use crate::base::latest::Latest;
+use crate::base::part::{Part, Pulse};
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Config};
 use crate::pipeline::load;
@@ -60,7 +60,7 @@ struct Daemon {
     web: Option<web::Web>,
     mirror: Mirror,
     enrolled: Option<Enrolled>,
-    threads: Vec<(&'static str, JoinHandle<()>)>,
+    threads: Vec<Part>,
     commands: Receiver<mqtt::Command>,
 }
 
@@ -123,8 +123,8 @@ impl Daemon {
         let shown = shown::shown(&config, &parts, &control.switch, mirror.clone());
         let classify = shown::classify(&config, Arc::clone(&parts.pipeline));
         let (web, web_threads) = web::start(&config.web, shown, classify, shutdown.clone())?.unzip();
-        let mut threads: Vec<_> = mqtt_thread.map(|thread| ("mqtt", thread)).into_iter().collect();
-        threads.push(("rules", rules_thread));
+        let mut threads: Vec<Part> = mqtt_thread.into_iter().collect();
+        threads.push(rules_thread);
         threads.extend(web_threads.into_iter().flatten());
         let mut daemon = Self { control, parts, web, mirror, enrolled, threads, config, shutdown, commands };
         daemon.spawn_threads(pipeline, options)?;
@@ -134,15 +134,19 @@ impl Daemon {
     fn spawn_threads(&mut self, pipeline: crate::pipeline::Pipeline, options: Options) -> anyhow::Result<()> {
         let frames = Latest::default();
         let views = Latest::default();
-        let links = camera::thread::Links {
+        let mut links = camera::thread::Links {
             frames: frames.clone(),
             status: Arc::clone(&self.parts.camera),
             enabled: self.control.switch.flag(),
             restart: Arc::clone(&self.control.restart),
             shutdown: self.shutdown.clone(),
+            pulse: Pulse::default(),
         };
         let settings = self.config.camera.clone();
-        self.spawn("camera", move || camera::thread::run(&settings, &links))?;
+        self.spawn("camera", move |pulse| {
+            links.pulse = pulse.clone();
+            camera::thread::run(&settings, &links);
+        })?;
 
         // Not from the clock, which may start at the same wrong time again and again.
         let run = format!("{}-{}", self.config.device.id, chance::run_id());
@@ -165,19 +169,22 @@ impl Daemon {
             shutdown: self.shutdown.clone(),
             last: Instant::now(),
         };
-        self.spawn("pipeline", move || worker.run())?;
+        self.spawn("pipeline", move |pulse| worker.run(pulse))?;
 
         let settings = self.config.display.clone();
         let (status, shutdown) = (Arc::clone(&self.parts.display), self.shutdown.clone());
-        self.spawn("display", move || display::run(settings, views, options.show, status, shutdown))
+        self.spawn("display", move |pulse| {
+            display::run(settings, views, options.show, status, shutdown, pulse)
+        })
     }
 
-    fn spawn(&mut self, name: &'static str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(body)
-            .with_context(|| format!("unable to start thread {name}"))?;
-        self.threads.push((name, thread));
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        body: impl FnOnce(&Pulse) + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let part = Part::spawn(name, body).with_context(|| format!("unable to start thread {name}"))?;
+        self.threads.push(part);
         Ok(())
     }
 
@@ -205,12 +212,9 @@ impl Daemon {
                 enrolled.look(Instant::now());
             }
             let ended = self.parts.camera.state() == camera::thread::State::Ended;
-            if let Some((name, _)) = self
-                .threads
-                .iter()
-                .find(|(name, thread)| thread.is_finished() && !(ended && *name == "camera"))
-            {
-                bail!("thread {name} has ended by itself");
+            let done = |part: &&Part| part.is_finished() && !(ended && part.name() == "camera");
+            if let Some(part) = self.threads.iter().find(done) {
+                bail!("thread {} has ended by itself", part.name());
             }
             if ended && options.exit_at_end && self.parts.pipeline.drained() {
                 return Ok(());
@@ -228,20 +232,8 @@ impl Daemon {
 
     /// The progress of each part; a part that has done its work counts no more.
     fn beats(&self, camera_ended: bool) -> Vec<(&'static str, u64)> {
-        let Asked { camera, display, mqtt, rules, pipeline } = &self.parts;
-        let mut beats = vec![
-            ("pipeline", pipeline.beats()),
-            ("display", display.heartbeat()),
-            ("rules", rules.heartbeat()),
-        ];
-        if !camera_ended {
-            beats.push(("camera", camera.beats()));
-        }
-        if let Some(mqtt) = mqtt {
-            beats.push(("mqtt", mqtt.status().heartbeat));
-        }
-        beats.extend(self.web.iter().flat_map(web::Web::beats));
-        beats
+        let works = |part: &&Part| !(camera_ended && part.name() == "camera");
+        self.threads.iter().filter(works).map(|part| (part.name(), part.beats())).collect()
     }
 
     fn tell_stats(&self) {
@@ -289,8 +281,9 @@ impl Daemon {
     fn stop(mut self, result: anyhow::Result<()>) -> anyhow::Result<()> {
         self.shutdown.request();
         let mut panicked = None;
-        for (name, thread) in self.threads.drain(..) {
-            if thread.join().is_err() {
+        for part in self.threads.drain(..) {
+            let name = part.name();
+            if part.join().is_err() {
                 panicked = Some(name);
             }
         }

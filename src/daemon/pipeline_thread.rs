@@ -10,6 +10,7 @@ use super::face_image::FaceImage;
 use super::mirror::Mirror;
 use super::shared::Shared;
 use crate::base::latest::Latest;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::display::{BrokerMark, CameraMark, Caption, View};
@@ -51,10 +52,10 @@ pub struct PipelineThread {
 
 impl PipelineThread {
     /// Runs until shutdown.
-    pub fn run(mut self) {
+    pub fn run(mut self, pulse: &Pulse) {
         let mut seen: Option<Observation> = None;
         while !self.shutdown.requested() {
-            self.shared.beat();
+            pulse.beat();
             if let Some((smoothing, confidence)) = self.shared.take_settings() {
                 self.pipeline.configure(&smoothing, confidence);
             }

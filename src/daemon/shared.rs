@@ -12,7 +12,7 @@ use crate::vocabulary::wire::Latency;
 
 /// What the main thread and this one share.
 pub struct Shared {
-    beats: AtomicU64,
+    started: Instant,
     errors: AtomicU64,
     /// The newest frame could not be analysed.
     failing: AtomicBool,
@@ -32,7 +32,7 @@ pub struct Shared {
 impl Shared {
     pub fn new(delegate: &str, min_confidence: f32) -> Self {
         Self {
-            beats: AtomicU64::new(0),
+            started: Instant::now(),
             errors: AtomicU64::new(0),
             failing: AtomicBool::new(false),
             drained: AtomicBool::new(false),
@@ -45,8 +45,9 @@ impl Shared {
         }
     }
 
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
+    /// Since the daemon has begun.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub fn errors(&self) -> u64 {
@@ -81,11 +82,6 @@ impl Shared {
         if *known != delegate {
             delegate.clone_into(&mut known);
         }
-    }
-
-    /// The thread lives.
-    pub fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the newest frame could not be analysed.

@@ -30,6 +30,7 @@ use self::picture::Picture;
 use self::policy::{Policy, Showing};
 use crate::base::clock;
 use crate::base::latest::Latest;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, DisplaySize};
 
@@ -46,13 +47,15 @@ impl View {
 /// Shows the newest view until shutdown, then leaves the panel off and the previews dark. The only
 /// thread that talks to the panel. Trouble is logged and counted, and never ends it.
 ///
-/// `terminal`: also draw on standard output.
+/// `terminal`: also draw on standard output. `pulse` is fed about ten times a second, at least once a second as long as
+/// the bus answers or refuses in time.
 pub fn run(
     config: config::Display,
     views: Latest<View>,
     terminal: bool,
     status: Arc<Status>,
     shutdown: Shutdown,
+    pulse: &Pulse,
 ) {
     let mut panel = PanelOutput::new(&config);
     let mut png = config.preview_png.clone().map(PngOutput::new);
@@ -73,7 +76,7 @@ pub fn run(
     let mut previewed = None;
     loop {
         let now = Instant::now();
-        status.beat();
+        pulse.beat();
         let showing = policy.step(&view, now);
         if drawn != Some((view, showing)) {
             drawn = Some((view, showing));

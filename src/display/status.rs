@@ -11,7 +11,6 @@ pub struct Status {
     panel: Mutex<Option<String>>,
     last_error: Mutex<Option<String>>,
     errors: AtomicU64,
-    heartbeat: AtomicU64,
 }
 
 impl Status {
@@ -30,12 +29,6 @@ impl Status {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// Grows about ten times a second while the display's thread lives, at least once a second as
-    /// long as the bus answers or refuses in time.
-    pub fn heartbeat(&self) -> u64 {
-        self.heartbeat.load(Ordering::Relaxed)
-    }
-
     pub(super) fn set_panel(&self, panel: Option<String>) {
         *lock(&self.panel) = panel;
     }
@@ -46,9 +39,5 @@ impl Status {
 
     pub(super) fn count_error(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn beat(&self) {
-        self.heartbeat.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -9,7 +9,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -26,6 +25,7 @@ use super::shared::{Command, PRESS, Shared, json};
 use super::topics::Topic;
 use crate::base::backoff::Backoff;
 use crate::base::chance;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 
 /// How often the thread shows that it lives and looks whether it shall end.
@@ -70,6 +70,7 @@ pub struct Client {
     shared: Arc<Shared>,
     shutdown: Shutdown,
     on_command: Box<dyn FnMut(Command) + Send>,
+    pulse: Pulse,
 }
 
 impl Client {
@@ -80,8 +81,9 @@ impl Client {
         shared: Arc<Shared>,
         shutdown: Shutdown,
         on_command: Box<dyn FnMut(Command) + Send>,
+        pulse: Pulse,
     ) -> Self {
-        Self { options, claim, discovery, shared, shutdown, on_command }
+        Self { options, claim, discovery, shared, shutdown, on_command, pulse }
     }
 
     /// Connects, again and again, until shutdown.
@@ -154,7 +156,7 @@ impl Client {
                 event = &mut event => return Some(event),
                 () = self.shared.wake.notified() => session.hand_over(&self.shared),
                 _ = tick.tick() => {
-                    self.shared.heartbeat.fetch_add(1, Ordering::Relaxed);
+                    self.pulse.beat();
                     // What a short run has seen is still told once the id is known to be ours.
                     if self.shutdown.requested() && session.asking.is_none() {
                         return None;
@@ -374,7 +376,7 @@ impl Client {
         let end = Instant::now() + duration;
         while Instant::now() < end {
             tick.tick().await;
-            self.shared.heartbeat.fetch_add(1, Ordering::Relaxed);
+            self.pulse.beat();
             if self.shutdown.requested() {
                 return true;
             }

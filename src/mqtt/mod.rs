@@ -18,9 +18,7 @@ mod session;
 mod shared;
 mod topics;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -30,6 +28,7 @@ pub use forget::{ForgetError, forget};
 pub use shared::Command;
 
 use crate::base::chance;
+use crate::base::part::Part;
 use crate::base::shutdown::Shutdown;
 use crate::config;
 use crate::vocabulary::wire;
@@ -49,8 +48,6 @@ pub struct Status {
     pub reconnects: u64,
     /// Events that were lost because the broker was away for too long.
     pub events_dropped: u64,
-    /// Grows at least once a second while the thread is alive, also without a broker.
-    pub heartbeat: u64,
 }
 
 /// The publishing end; clones share it. No method waits for the broker.
@@ -69,7 +66,7 @@ pub fn start(
     config: &config::Mqtt,
     shutdown: Shutdown,
     on_command: impl FnMut(Command) + Send + 'static,
-) -> Result<Option<(Mqtt, JoinHandle<()>)>, MqttError> {
+) -> Result<Option<(Mqtt, Part)>, MqttError> {
     let Some(broker) = &config.broker else { return Ok(None) };
     let topics = Topics::new(config);
     let run = chance::run_id();
@@ -83,26 +80,19 @@ pub fn start(
     let shared = Arc::new(Shared {
         topics,
         state: Mutex::new(State { outbox, connected: false, last_error: None, connections: 0 }),
-        heartbeat: AtomicU64::new(0),
         wake: Notify::new(),
     });
-    let client = Client::new(
-        options,
-        Claim::new(run),
-        config.discovery,
-        Arc::clone(&shared),
-        shutdown,
-        Box::new(on_command),
-    );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MqttError::Thread)?;
-    let run = move || {
+    let (own, discovery, on_command) = (Arc::clone(&shared), config.discovery, Box::new(on_command));
+    let part = Part::spawn("mqtt", move |pulse| {
+        let client =
+            Client::new(options, Claim::new(run), discovery, own, shutdown, on_command, pulse.clone());
         runtime.block_on(client.run());
         // Dropping the runtime would wait for a host name to be looked up.
         runtime.shutdown_background();
-    };
-    let thread = std::thread::Builder::new().name("mqtt".to_owned()).spawn(run).map_err(MqttError::Thread)?;
-    Ok(Some((Mqtt(shared), thread)))
+    });
+    Ok(Some((Mqtt(shared), part.map_err(MqttError::Thread)?)))
 }
 
 /// Reads what [`start`] would read.
@@ -188,7 +178,6 @@ impl Mqtt {
             last_error: state.last_error.clone(),
             reconnects: state.connections.saturating_sub(1),
             events_dropped: state.outbox.events_dropped(),
-            heartbeat: self.0.heartbeat.load(Ordering::Relaxed),
         }
     }
 

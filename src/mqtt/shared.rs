@@ -1,6 +1,5 @@
 //! What the handle and the thread share, and the commands that come in.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
@@ -42,7 +41,6 @@ pub(super) const PRESS: &str = "PRESS";
 pub(super) struct Shared {
     pub topics: Topics,
     pub state: Mutex<State>,
-    pub heartbeat: AtomicU64,
     /// Something is to be sent.
     pub wake: Notify,
 }

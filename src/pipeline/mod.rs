@@ -29,8 +29,6 @@ pub struct Pipeline {
     people: Option<Recogniser>,
     /// What is remembered of each followed face.
     faces: HashMap<u64, Followed>,
-    state: State,
-    since: Option<Instant>,
 }
 
 struct Followed {
@@ -55,8 +53,6 @@ impl Pipeline {
             min_confidence,
             people: None,
             faces: HashMap::new(),
-            state: State::None,
-            since: None,
         }
     }
 
@@ -98,7 +94,6 @@ impl Pipeline {
     pub fn restart(&mut self) {
         self.tracker = Tracker::new(self.smoothing.hold);
         self.faces.clear();
-        (self.state, self.since) = (State::None, None);
     }
 
     /// The emotion net: its name and what runs it.
@@ -116,7 +111,9 @@ impl Pipeline {
         }
         self.name(frame, &mut faces, now)?;
         self.faces.retain(|id, _| tracks.iter().any(|track| track.id == *id));
-        Ok(self.observe(frame, faces, now))
+        let (state, confidence) =
+            faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
+        Ok(Observation { faces, state, confidence })
     }
 
     /// The faces of a photo: no past, so the strongest label, or `uncertain` below the confidence.
@@ -187,24 +184,5 @@ impl Pipeline {
             face.person = people.person(&followed.watch);
         }
         Ok(())
-    }
-
-    fn observe(&mut self, frame: &Frame, faces: Vec<Face>, now: Instant) -> Observation {
-        let (state, confidence) =
-            faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
-        if state != self.state || self.since.is_none() {
-            self.state = state;
-            self.since = Some(now);
-        }
-        Observation {
-            width: frame.width,
-            height: frame.height,
-            sequence: frame.sequence,
-            captured: frame.captured,
-            faces,
-            state,
-            confidence,
-            since: self.since.unwrap_or(now),
-        }
     }
 }

@@ -11,9 +11,7 @@ mod trigger;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -21,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::mutex::lock;
+use crate::base::part::{Part, Pulse};
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Action, Rule};
 use crate::vocabulary::emotion::Observation;
@@ -71,7 +70,6 @@ struct Shared {
     counts: Mutex<BTreeMap<String, wire::RuleCounts>>,
     /// There is something to do.
     wake: Notify,
-    heartbeat: AtomicU64,
 }
 
 /// A request or a command.
@@ -92,7 +90,7 @@ pub fn start(
     device: &str,
     publish: impl Fn(Message) + Send + Sync + 'static,
     shutdown: Shutdown,
-) -> Result<(Rules, JoinHandle<()>), RulesError> {
+) -> Result<(Rules, Part), RulesError> {
     let shared = Arc::new(Shared {
         device: device.to_owned(),
         publish: Box::new(publish),
@@ -100,7 +98,6 @@ pub fn start(
         waiting: Mutex::default(),
         counts: Mutex::default(),
         wake: Notify::new(),
-        heartbeat: AtomicU64::new(0),
     });
     let rules = Rules(Arc::clone(&shared));
     rules.replace(config)?;
@@ -109,14 +106,12 @@ pub fn start(
         .max_blocking_threads(MOST_RUNNING)
         .build()
         .map_err(RulesError::Thread)?;
-    let run = move || {
-        runtime.block_on(work(&shared, &shutdown));
+    let part = Part::spawn("rules", move |pulse| {
+        runtime.block_on(work(&shared, &shutdown, pulse));
         // A request that is on its way may end by itself.
         runtime.shutdown_background();
-    };
-    let thread =
-        std::thread::Builder::new().name("rules".to_owned()).spawn(run).map_err(RulesError::Thread)?;
-    Ok((rules, thread))
+    });
+    Ok((rules, part.map_err(RulesError::Thread)?))
 }
 
 /// Looks for what [`start`] would need.
@@ -189,11 +184,6 @@ impl Rules {
     pub fn counts(&self) -> BTreeMap<String, wire::RuleCounts> {
         lock(&self.0.counts).clone()
     }
-
-    /// Grows at least once a second while the thread is alive.
-    pub fn heartbeat(&self) -> u64 {
-        self.0.heartbeat.load(Ordering::Relaxed)
-    }
 }
 
 impl Shared {
@@ -265,7 +255,7 @@ impl Shared {
 }
 
 /// Works off the queue until shutdown.
-async fn work(shared: &Shared, shutdown: &Shutdown) {
+async fn work(shared: &Shared, shutdown: &Shutdown, pulse: &Pulse) {
     let agent = action::agent();
     let mut running = JoinSet::new();
     let mut busy = BTreeSet::new();
@@ -281,7 +271,7 @@ async fn work(shared: &Shared, shutdown: &Shutdown) {
             }
             () = shared.wake.notified() => {}
             _ = tick.tick() => {
-                shared.heartbeat.fetch_add(1, Ordering::Relaxed);
+                pulse.beat();
                 if shutdown.requested() {
                     // Dropped commands end.
                     return;

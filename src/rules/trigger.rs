@@ -144,17 +144,7 @@ mod tests {
             confidence,
             person: None,
         };
-        let now = Instant::now();
-        Observation {
-            width: 64,
-            height: 48,
-            sequence: 0,
-            captured: now,
-            faces: vec![face; faces],
-            state,
-            confidence,
-            since: now,
-        }
+        Observation { faces: vec![face; faces], state, confidence }
     }
 
     /// What fires when `states` are seen from their second on, looked at ten times a second for

@@ -235,11 +235,12 @@ impl Reporter {
     }
 }
 
-/// Seconds to the millisecond.
+/// Whom a face is recognised as.
 fn name(face: &Face) -> Option<&Name> {
     face.person.as_ref().map(|person| &person.name)
 }
 
+/// Seconds to the millisecond.
 fn seconds(duration: Duration) -> f64 {
     duration.as_millis() as f64 / 1000.0
 }
@@ -265,17 +266,7 @@ mod tests {
             .collect();
         let (state, confidence) =
             faces.first().map_or((State::None, 0.0), |face| (face.state, face.confidence));
-        let now = Instant::now();
-        Observation {
-            width: 64,
-            height: 48,
-            sequence: 0,
-            captured: now,
-            faces,
-            state,
-            confidence,
-            since: now,
-        }
+        Observation { faces, state, confidence }
     }
 
     fn kinds(report: &Report) -> Vec<wire::EventType> {

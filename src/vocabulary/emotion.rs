@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Instant;
 
 use crate::vocabulary::frame::{Point, Rect};
 use crate::vocabulary::name::Name;
@@ -199,18 +198,11 @@ pub struct Face {
 /// All that one step of the pipeline says.
 #[derive(Clone, Debug)]
 pub struct Observation {
-    pub width: u32,
-    pub height: u32,
-    /// The frame's number and time.
-    pub sequence: u64,
-    pub captured: Instant,
     /// All followed faces, the primary one first.
     pub faces: Vec<Face>,
     /// The primary face's smoothed state, `None` without a face.
     pub state: State,
     pub confidence: f32,
-    /// When `state` became what it is.
-    pub since: Instant,
 }
 
 impl Observation {

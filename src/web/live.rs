@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::base::latest::Latest;
 use crate::base::mutex::lock;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::vocabulary::frame::{Frame, PixelFormat};
 
@@ -106,10 +107,10 @@ impl Live {
         self.encoded.load(Ordering::Relaxed)
     }
 
-    /// Encodes until shutdown; `beat` is called at least every `TICK`.
-    pub fn run(&self, shutdown: &Shutdown, beat: &dyn Fn()) {
+    /// Encodes until shutdown; `pulse` is fed at least every `TICK`.
+    pub fn run(&self, shutdown: &Shutdown, pulse: &Pulse) {
         while !shutdown.requested() {
-            beat();
+            pulse.beat();
             let Some(frame) = self.frames.take(TICK) else { continue };
             match encode(&frame) {
                 Ok(jpeg) => self.publish(Picture {

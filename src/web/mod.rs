@@ -26,14 +26,13 @@ pub mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::base::backoff::Backoff;
+use crate::base::part::{Part, Pulse};
 use crate::base::shutdown::Shutdown;
 use crate::config;
 use access::Access;
@@ -57,33 +56,14 @@ const NICE: i32 = 5;
 pub struct Web {
     pub feed: Arc<Feed>,
     tls: Option<Served>,
-    beats: Arc<Beats>,
-}
-
-/// Counters that grow while the threads live.
-#[derive(Debug, Default)]
-struct Beats {
-    web: AtomicU64,
-    live: AtomicU64,
-    photos: AtomicU64,
 }
 
 impl Web {
-    /// What grows at least once a second while each thread is well.
-    pub fn beats(&self) -> [(&'static str, u64); 3] {
-        let Beats { web, live, photos } = &*self.beats;
-        [("web", web), ("live", live), ("photos", photos)]
-            .map(|(name, beats)| (name, beats.load(Ordering::Relaxed)))
-    }
-
     /// Reads the certificate again; the old one stays when the new one cannot be used.
     pub fn reload_certificate(&self) -> Result<(), WebError> {
         Ok(self.tls.as_ref().map_or(Ok(()), Served::reload)?)
     }
 }
-
-/// Named threads, to be joined.
-pub type Threads = Vec<(&'static str, JoinHandle<()>)>;
 
 /// Starts the threads, which end within a second of `shutdown`. `None` when `config` names no
 /// address.
@@ -95,34 +75,33 @@ pub fn start(
     shown: Shown,
     classify: Classify,
     shutdown: Shutdown,
-) -> Result<Option<(Web, Threads)>, WebError> {
+) -> Result<Option<(Web, Vec<Part>)>, WebError> {
     let Some(address) = config.listen else { return Ok(None) };
     let access = Access::new(config)?;
     let runtime = runtime()?;
     let tls = config.tls.clone().map(|(cert, key)| Served::new(cert, key)).transpose()?;
     let feed = Arc::new(Feed::new(Live::new(config.live_fps, config.max_viewers)));
-    let web = Web { feed: Arc::clone(&feed), tls, beats: Arc::default() };
+    let web = Web { feed: Arc::clone(&feed), tls };
     let (photos, worker) = photos::queue(config.max_uploads, config.max_pixels, classify);
     let (closing, closed) = watch::channel(false);
     let app = Arc::new(App::new(config, access, Arc::clone(&feed), photos, closed, shown));
 
-    let mut threads = Vec::new();
-    let (beats, stop) = (Arc::clone(&web.beats), shutdown.clone());
-    threads.push(spawn("live", move || {
+    let stop = shutdown.clone();
+    let live = spawn("live", move |pulse| {
         give_way();
-        feed.live.run(&stop, &|| beat(&beats.live));
-    })?);
-    let (beats, stop) = (Arc::clone(&web.beats), shutdown.clone());
-    threads.push(spawn("photos", move || {
+        feed.live.run(&stop, pulse);
+    })?;
+    let stop = shutdown.clone();
+    let photos = spawn("photos", move |pulse| {
         give_way();
-        worker.run(&stop, &|| beat(&beats.photos));
-    })?);
-    let (beats, pair) = (Arc::clone(&web.beats), web.tls.clone());
-    threads.push(spawn("web", move || {
-        runtime.block_on(run(address, pair, app, closing, shutdown, &beats));
+        worker.run(&stop, pulse);
+    })?;
+    let pair = web.tls.clone();
+    let answers = spawn("web", move |pulse| {
+        runtime.block_on(run(address, pair, app, closing, shutdown, pulse));
         runtime.shutdown_background();
-    })?);
-    Ok(Some((web, threads)))
+    })?;
+    Ok(Some((web, vec![live, photos, answers])))
 }
 
 /// Reads what [`start`] would read; answers with the certificate, if one is configured.
@@ -148,7 +127,7 @@ async fn run(
     app: Arc<App>,
     closing: watch::Sender<bool>,
     shutdown: Shutdown,
-    beats: &Beats,
+    pulse: &Pulse,
 ) {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let closed = app.closed.clone();
@@ -175,7 +154,7 @@ async fn run(
                 return;
             }
             _ = tick.tick() => {
-                beat(&beats.web);
+                pulse.beat();
                 if shutdown.requested() {
                     closing.send_replace(true);
                     // Without a listener there is nothing to wait for.
@@ -215,12 +194,8 @@ fn runtime() -> Result<Runtime, WebError> {
         .map_err(|source| WebError::Thread { name: "web", source })
 }
 
-fn spawn(
-    name: &'static str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<(&'static str, JoinHandle<()>), WebError> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-    thread.map(|thread| (name, thread)).map_err(|source| WebError::Thread { name, source })
+fn spawn(name: &'static str, body: impl FnOnce(&Pulse) + Send + 'static) -> Result<Part, WebError> {
+    Part::spawn(name, body).map_err(|source| WebError::Thread { name, source })
 }
 
 /// On Linux a thread has a priority of its own.
@@ -228,8 +203,4 @@ fn give_way() {
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         log::debug!("unable to lower a thread's priority: {error}");
     }
-}
-
-fn beat(beats: &AtomicU64) {
-    beats.fetch_add(1, Ordering::Relaxed);
 }

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::body;
 use super::problem::Problem;
+use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::media::photo::{self, PhotoError};
 use crate::overlay::{self, Mark};
@@ -104,10 +105,10 @@ impl Photos {
 }
 
 impl Worker {
-    /// Answers until shutdown; `beat` is called at least every `TICK` but while a photo is worked on.
-    pub fn run(mut self, shutdown: &Shutdown, beat: &dyn Fn()) {
+    /// Answers until shutdown; `pulse` is fed at least every `TICK` but while a photo is worked on.
+    pub fn run(mut self, shutdown: &Shutdown, pulse: &Pulse) {
         while !shutdown.requested() {
-            beat();
+            pulse.beat();
             match self.jobs.recv_timeout(TICK) {
                 // Who has left needs no answer.
                 Ok(job) if job.answer.is_closed() => {}

@@ -338,8 +338,8 @@ fn the_thread_closes_and_opens_with_the_switch() {
     // At most one frame was in the slot already.
     let _ = running.links.frames.take(Duration::ZERO);
     let frames = running.links.status.report().frames;
-    let beats = running.links.status.beats();
-    while running.links.status.beats() < beats + 3 {
+    let beats = running.links.pulse.beats();
+    while running.links.pulse.beats() < beats + 3 {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert!(running.links.frames.take(Duration::ZERO).is_none());

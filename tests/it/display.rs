@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use embedded_graphics::geometry::Point;
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 use emotiond::base::latest::Latest;
+use emotiond::base::part::Part;
 use emotiond::base::shutdown::Shutdown;
 use emotiond::config::{Config, Display, DisplayDriver, DisplaySize};
 use emotiond::display::panel::{CHECK, Panel, REFRESH};
@@ -428,10 +429,11 @@ fn the_thread_writes_the_png_and_ends_dark() {
         ..config(DisplaySize::W128H32)
     };
     let (views, status, shutdown) = (Latest::default(), Arc::new(Status::default()), Shutdown::default());
-    let thread = std::thread::spawn({
+    let thread = Part::spawn("display", {
         let (views, status, shutdown) = (views.clone(), Arc::clone(&status), shutdown.clone());
-        move || display::run(config, views, false, status, shutdown)
-    });
+        move |pulse| display::run(config, views, false, status, shutdown, pulse)
+    })
+    .expect("a thread");
     let written = |png: &[u8]| std::fs::read(&path).is_ok_and(|found| found == png);
     let wait = |what: &str, done: &dyn Fn() -> bool| {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -446,8 +448,8 @@ fn the_thread_writes_the_png_and_ends_dark() {
     wait("the panel's trouble", &|| {
         status.last_error().is_some_and(|error| error.contains("i2c-9") && error.contains("modprobe i2c-dev"))
     });
-    let beats = status.heartbeat();
-    wait("the heartbeat", &|| status.heartbeat() > beats);
+    let beats = thread.beats();
+    wait("the heartbeat", &|| thread.beats() > beats);
     assert_eq!((status.panel(), status.errors()), (None, 0));
     shutdown.request();
     thread.join().expect("the thread ends well");

@@ -4,9 +4,10 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use emotiond::base::part::Part;
 use emotiond::base::shutdown::Shutdown;
 use emotiond::config::Config;
 use emotiond::mqtt::{self, Mqtt};
@@ -25,7 +26,7 @@ const OUTAGE: Duration = Duration::from_secs(20);
 const DEADLINE: Duration = Duration::from_secs(120);
 
 struct Fleet {
-    devices: Vec<(Mqtt, JoinHandle<()>)>,
+    devices: Vec<(Mqtt, Part)>,
     shutdown: Shutdown,
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command as Process;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
+use emotiond::base::part::Part;
 use emotiond::base::shutdown::Shutdown;
 use emotiond::config::{self, Config};
 use emotiond::mqtt::{self, Command, Mqtt, MqttError};
@@ -22,7 +23,7 @@ struct Device {
     mqtt: Mqtt,
     commands: mpsc::Receiver<Command>,
     shutdown: Shutdown,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Part>,
 }
 
 impl Device {
@@ -41,6 +42,9 @@ impl Device {
         let device = Self::start(config);
         eventually("a connection", || device.mqtt.status().connected);
         device
+    }
+    fn beats(&self) -> u64 {
+        self.thread.as_ref().expect("running").beats()
     }
     /// Waits until the reason for having no connection is `cause`.
     fn wait_for_error(&self, cause: &str) {
@@ -227,8 +231,8 @@ fn a_broker_that_is_absent_at_start_gets_everything_later() {
     device.mqtt.set_state(&state("sad", "a"));
     device.mqtt.set_state(&state("happy", "b"));
     device.wait_for_error("connection refused");
-    let before = device.mqtt.status().heartbeat;
-    eventually("a heartbeat without a broker", || device.mqtt.status().heartbeat > before + 3);
+    let before = device.beats();
+    eventually("a heartbeat without a broker", || device.beats() > before + 3);
     broker.run();
     eventually("a connection", || device.mqtt.status().connected);
     assert_eq!(device.mqtt.status().last_error, None);
@@ -375,8 +379,8 @@ fn a_broker_that_never_answers_is_given_up_and_does_not_hold_up_the_stop() {
     let (url, connections) = impostor(|_| Vec::new());
     let mut device = Device::start(&config(&url, ""));
     eventually("a connection", || connections.load(Ordering::SeqCst) == 1);
-    let before = device.mqtt.status().heartbeat;
-    eventually("heartbeats meanwhile", || device.mqtt.status().heartbeat > before + 3);
+    let before = device.beats();
+    eventually("heartbeats meanwhile", || device.beats() > before + 3);
     device.wait_for_error("the broker does not answer");
     eventually("another try", || connections.load(Ordering::SeqCst) == 2);
     device.stop();

@@ -170,9 +170,8 @@ fn two_viewers_share_what_is_encoded_and_nobody_costs_nothing() {
         eventually("frames go on", || site.figure("emotiond_frames_total") > frames + more);
         site.figure("emotiond_live_pictures_total")
     };
-    // One may have been on its way.
-    let encoded = more_frames(5.0);
-    assert_eq!(more_frames(20.0), encoded);
+    // One may have been on its way, on a busy machine for long.
+    eventually("nothing more is encoded", || more_frames(0.0) == more_frames(20.0));
 }
 
 #[test]

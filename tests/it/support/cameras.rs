@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use emotiond::base::latest::Latest;
+use emotiond::base::part::Pulse;
 use emotiond::base::shutdown::Shutdown;
 use emotiond::camera::thread::{self, Links, State, Status};
 use emotiond::camera::{self, Camera, CameraError};
@@ -77,6 +78,7 @@ impl Running {
             status: Arc::new(Status::default()),
             enabled: Arc::new(AtomicBool::new(true)),
             shutdown: Shutdown::default(),
+            pulse: Pulse::default(),
         };
         let own = links.clone();
         let thread = std::thread::spawn(move || thread::run(&config, &own));
