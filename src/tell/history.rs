@@ -1,11 +1,11 @@
-//! The last day in minutes: for how long each emotion was seen. Pure; both clocks are handed in.
+//! The last day in minutes: for how long each emotion was seen. Pure; both clocks are handed in. Minutes are
+//! counted on the clock that never jumps; the wall clock only says, when asked, which times those were.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::base::clock;
+use crate::tell::report::Moment;
 use crate::vocabulary::wire;
 
 /// How many minutes are kept: a day, about a third of a megabyte.
@@ -21,12 +21,14 @@ pub const OFF: &str = "off";
 pub struct History {
     minutes: VecDeque<Minute>,
     last: Option<(&'static str, Instant)>,
+    /// Start of minute 0: where a minute began by the wall clock of the first call.
+    origin: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
 struct Minute {
-    /// Minutes since 1970.
-    number: i64,
+    /// Minutes since the origin.
+    number: u64,
     times: BTreeMap<&'static str, Duration>,
     changes: u32,
     max_faces: usize,
@@ -35,9 +37,12 @@ struct Minute {
 impl History {
     /// What is seen at this moment: an emotion, `uncertain`, `none` or [`OFF`], and how many faces. The
     /// time since the last call belongs to what was said then, and to the minute of this one.
-    pub fn add(&mut self, seen: &'static str, faces: usize, now: Instant, wall: Timestamp) {
+    pub fn add(&mut self, seen: &'static str, faces: usize, moment: Moment) {
+        let now = moment.instant;
         let before = self.last.replace((seen, now));
-        let minute = self.minute(wall.as_second().div_euclid(60));
+        let into_minute = Duration::from_secs(moment.wall.as_second().rem_euclid(60).unsigned_abs());
+        let origin = *self.origin.get_or_insert_with(|| now.checked_sub(into_minute).unwrap_or(now));
+        let minute = self.minute(now.saturating_duration_since(origin).as_secs() / 60);
         minute.max_faces = minute.max_faces.max(faces);
         if let Some((before, at)) = before {
             let step = now.saturating_duration_since(at);
@@ -48,24 +53,25 @@ impl History {
         }
     }
 
-    /// The newest minute; a wall clock that was set back stays in it.
-    fn minute(&mut self, number: i64) -> &mut Minute {
+    /// The newest minute.
+    fn minute(&mut self, number: u64) -> &mut Minute {
         let number = self.minutes.back().map_or(number, |last| last.number.max(number));
         if self.minutes.back().is_none_or(|last| last.number < number) {
             self.minutes.push_back(Minute { number, times: BTreeMap::new(), changes: 0, max_faces: 0 });
         }
-        while self.minutes.front().is_some_and(|first| first.number <= number - MINUTES as i64) {
+        while self.minutes.front().is_some_and(|first| first.number + MINUTES as u64 <= number) {
             self.minutes.pop_front();
         }
         self.minutes.back_mut().expect("one was put there")
     }
 
-    /// The last `minutes` up to `wall`, the running one included.
-    pub fn summary(&self, minutes: usize, wall: Timestamp) -> wire::History {
-        let from = wall.as_second().div_euclid(60) - minutes as i64;
+    /// The last `minutes` up to `now`, the running one included.
+    pub fn summary(&self, minutes: usize, now: Moment) -> wire::History {
+        let origin = self.origin.unwrap_or(now.instant);
+        let running = now.instant.saturating_duration_since(origin).as_secs() / 60;
         let mut all = wire::Tally::default();
         let mut listed = Vec::new();
-        for minute in self.minutes.iter().filter(|minute| minute.number > from) {
+        for minute in self.minutes.iter().filter(|minute| minute.number + minutes as u64 > running) {
             let mut tally =
                 wire::Tally { changes: minute.changes, max_faces: minute.max_faces, ..Default::default() };
             for (&seen, time) in &minute.times {
@@ -76,23 +82,30 @@ impl History {
             }
             all.changes += minute.changes;
             all.max_faces = all.max_faces.max(minute.max_faces);
-            let start = Timestamp::from_second(minute.number * 60).unwrap_or(Timestamp::UNIX_EPOCH);
+            let start = now.wall_of(origin + Duration::from_secs(60 * minute.number));
             listed.push(wire::Minute { time: clock::rfc3339(start), tally });
         }
-        wire::History { time: clock::rfc3339(wall), span_min: minutes, total: all, minutes: listed }
+        wire::History { time: clock::rfc3339(now.wall), span_min: minutes, total: all, minutes: listed }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    /// So long after noon, by both clocks; the wall clock is wrong by `wrong` seconds.
+    fn moment(start: Instant, ms: u64, wrong: i64) -> Moment {
+        let wall = Timestamp::from_millisecond(1_769_860_800_000 + ms as i64 + 1000 * wrong);
+        Moment { instant: start + Duration::from_millis(ms), wall: wall.expect("in range") }
+    }
 
     #[test]
     fn time_belongs_to_what_was_seen_and_silence_to_nothing() {
         let start = Instant::now();
-        let wall = |ms: u64| Timestamp::from_millisecond(1_769_860_800_000 + ms as i64).expect("in range");
         let mut history = History::default();
-        let mut add = |seen, faces, ms| history.add(seen, faces, start + Duration::from_millis(ms), wall(ms));
+        let mut add = |seen, faces, ms| history.add(seen, faces, moment(start, ms, 0));
         for second in 0..50 {
             add("none", 0, 1000 * second);
         }
@@ -102,17 +115,36 @@ mod tests {
         // Nothing was said for ten seconds.
         add("sad", 1, 80_000);
         add("sad", 1, 81_500);
-        // The wall clock is set back by half a minute.
-        history.add("sad", 1, start + Duration::from_millis(82_500), wall(50_000));
 
-        let hour = history.summary(60, wall(82_500));
-        let total = BTreeMap::from([("happy", 19.5), ("none", 50.0), ("sad", 2.5)]);
+        let hour = history.summary(60, moment(start, 82_500, 0));
+        let total = BTreeMap::from([("happy", 19.5), ("none", 50.0), ("sad", 1.5)]);
         assert_eq!(hour.total, wire::Tally { seconds: total, changes: 2, max_faces: 2 });
         let minutes: Vec<(&str, f64)> =
             hour.minutes.iter().map(|minute| (&minute.time[11..16], minute.tally.seconds["happy"])).collect();
         assert_eq!(minutes, [("12:00", 9.5), ("12:01", 10.0)]);
-        assert_eq!(history.summary(1, wall(82_500)).minutes.len(), 1);
-        assert!(history.summary(60, wall(2 * 3_600_000)).minutes.is_empty());
+        assert_eq!(history.summary(1, moment(start, 82_500, 0)).minutes.len(), 1);
+        assert!(history.summary(60, moment(start, 2 * 3_600_000, 0)).minutes.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_jumps_loses_and_invents_nothing() {
+        const DAY: i64 = 86_400;
+        let start = Instant::now();
+        let mut history = History::default();
+        for second in 0..300_u64 {
+            let wrong = match second {
+                100..110 => 14 * DAY,
+                200.. => -DAY,
+                _ => 0,
+            };
+            history.add("none", 0, moment(start, 1000 * second, wrong));
+        }
+        let hour = history.summary(60, moment(start, 300_000, -DAY));
+        assert_eq!(hour.total.seconds["none"], 299.0);
+        // All by the clock that was right last.
+        let times: Vec<&str> = hour.minutes.iter().map(|minute| &minute.time[..16]).collect();
+        let expected: Vec<String> = (0..5).map(|minute| format!("2026-01-30T12:0{minute}")).collect();
+        assert_eq!(times, expected);
     }
 
     #[test]
@@ -120,8 +152,7 @@ mod tests {
         let start = Instant::now();
         let mut history = History::default();
         for minute in 0..2 * MINUTES as u64 {
-            let wall = Timestamp::from_second(60 * minute as i64).expect("in range");
-            history.add("none", 0, start + Duration::from_secs(60 * minute), wall);
+            history.add("none", 0, moment(start, 60_000 * minute, 0));
         }
         assert_eq!(history.minutes.len(), MINUTES);
     }

@@ -25,8 +25,8 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The wall-clock time of an earlier instant.
-    fn wall_of(&self, earlier: Instant) -> Timestamp {
+    /// The wall-clock time of an earlier instant, by the wall clock of this moment.
+    pub fn wall_of(&self, earlier: Instant) -> Timestamp {
         let age = self.instant.saturating_duration_since(earlier);
         self.wall.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
     }

@@ -11,9 +11,14 @@ use super::metrics::Histogram;
 use super::timeline::{Stretch, Timeline};
 use crate::base::mutex::lock;
 use crate::tell::history::{self, History};
+use crate::tell::report::Moment;
 use crate::tell::stats::Meter;
 use crate::vocabulary::frame::Frame;
 use crate::vocabulary::wire;
+
+fn now() -> Moment {
+    Moment { instant: Instant::now(), wall: Timestamp::now() }
+}
 
 /// Over how long rate and latency are measured.
 const METERED: Duration = Duration::from_secs(2);
@@ -76,9 +81,8 @@ impl Feed {
                 seen.rate = seen.meter.take(now);
             }
             seen.latencies.add(latency);
-            let wall = Timestamp::now();
-            seen.timeline.add(state.emotion, state.confidence, wall);
-            seen.history.add(state.emotion, state.faces, now, wall);
+            seen.timeline.add(state.emotion, state.confidence, now);
+            seen.history.add(state.emotion, state.faces, Moment { instant: now, wall: Timestamp::now() });
             seen.state = Some(state);
             seen.frame =
                 Some(wire::FrameInfo { sequence: frame.sequence, width: frame.width, height: frame.height });
@@ -90,9 +94,9 @@ impl Feed {
     pub fn nothing(&self, state: wire::State) {
         {
             let mut seen = self.seen();
-            let wall = Timestamp::now();
-            seen.timeline.add("off", 0.0, wall);
-            seen.history.add(history::OFF, 0, Instant::now(), wall);
+            let moment = now();
+            seen.timeline.add(history::OFF, 0.0, moment.instant);
+            seen.history.add(history::OFF, 0, moment);
             seen.state = Some(state);
             if seen.frame.take().is_some() {
                 let now = Instant::now();
@@ -120,11 +124,11 @@ impl Feed {
     }
 
     pub fn timeline(&self) -> Vec<Stretch> {
-        self.seen().timeline.stretches()
+        self.seen().timeline.stretches(now())
     }
 
     pub fn history(&self, minutes: usize) -> wire::History {
-        self.seen().history.summary(minutes, Timestamp::now())
+        self.seen().history.summary(minutes, now())
     }
 
     pub fn latencies(&self) -> Histogram {
