@@ -1,11 +1,15 @@
 //! Files that are whole or absent: written beside their place under another name, then moved there.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+/// How the name of a file ends that is not at its place yet.
+const SUFFIX: &str = ".part";
 
 /// A file that is being written. Dropped before [`Part::commit`] it leaves nothing.
 #[derive(Debug)]
@@ -43,12 +47,10 @@ impl Part {
             Ok(metadata) if !metadata.is_file() => Target::Itself(OpenOptions::new().write(true).open(path)?),
             Ok(_) if !replace => return Err(io::ErrorKind::AlreadyExists.into()),
             _ => {
-                let mut prefix = std::ffi::OsString::from(".");
-                prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let mut builder = tempfile::Builder::new();
-                builder.prefix(&prefix).suffix(".part").permissions(fs::Permissions::from_mode(mode));
-                Target::Beside(builder.tempfile_in(folder.unwrap_or(Path::new(".")))?)
+                let prefix = prefix(path)?;
+                builder.prefix(&prefix).suffix(SUFFIX).permissions(fs::Permissions::from_mode(mode));
+                Target::Beside(builder.tempfile_in(folder(path))?)
             }
         };
         Ok(Self { target, path: path.to_owned(), replace })
@@ -78,8 +80,7 @@ impl Part {
         if let Target::Beside(file) = &self.target {
             file.as_file().sync_all()?;
         }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        let folder = folder(&self.path).to_owned();
         self.commit()?;
         File::open(folder)?.sync_all()
     }
@@ -90,6 +91,36 @@ impl Part {
             Target::Itself(file) => file,
         }
     }
+}
+
+/// Deletes what programs that were killed while they wrote the file at `path` have left beside it. No other
+/// program may be writing that file.
+///
+/// # Errors
+/// When the folder cannot be read or a file not be deleted.
+pub fn sweep(path: &Path) -> io::Result<()> {
+    let prefix = prefix(path)?;
+    for entry in fs::read_dir(folder(path))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// How the name of a file begins that will be the one at `path`.
+fn prefix(path: &Path) -> io::Result<OsString> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    prefix.push(".");
+    Ok(prefix)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl Write for Part {
@@ -132,6 +163,20 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         Part::create(&path, true).expect("begins").commit_durably().expect("replaces");
         assert_eq!(fs::read(&path).expect("reads"), b"");
+    }
+
+    #[test]
+    fn what_a_killed_program_leaves_is_swept() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("a.txt");
+        let part = Part::create(&path, true).expect("begins");
+        let Target::Beside(file) = part.target else { panic!("a file") };
+        file.keep().expect("left behind");
+        let other = folder.path().join(".b.txt.x.part");
+        fs::write(&other, "theirs").expect("writes");
+        sweep(&path).expect("swept");
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("lists").filter_map(Result::ok).collect();
+        assert_eq!(left.iter().map(|entry| entry.path()).collect::<Vec<_>>(), [other]);
     }
 
     #[test]

@@ -60,14 +60,6 @@ pub fn run(
     let mut panel = PanelOutput::new(&config);
     let mut png = config.preview_png.clone().map(PngOutput::new);
     let mut text = terminal.then(TextOutput::new);
-    let mut previews = |picture: &Picture| {
-        if let Some(png) = &mut png {
-            png.show(picture, &status);
-        }
-        if let Some(text) = &mut text {
-            text.show(picture);
-        }
-    };
     let dark = Picture::new(config.size);
     let mut policy = Policy::new(&config, Instant::now());
     let mut view = View::default();
@@ -86,10 +78,15 @@ pub fn run(
             };
             let visible = next.as_ref().unwrap_or(&dark);
             if previewed.as_ref() != Some(visible) {
-                previews(visible);
+                if let Some(text) = &mut text {
+                    text.show(visible);
+                }
                 previewed = Some(visible.clone());
             }
             picture = next;
+        }
+        if let Some(png) = &mut png {
+            png.show(picture.as_ref().unwrap_or(&dark), now, &status);
         }
         if let Some(panel) = &mut panel {
             panel.set_contrast(night::contrast(&config, clock::minute_of_day()));
@@ -100,7 +97,12 @@ pub fn run(
         }
         view = views.take(Duration::ZERO).unwrap_or(view);
     }
-    previews(&dark);
+    if let Some(png) = &mut png {
+        png.close(&dark, &status);
+    }
+    if let Some(text) = &mut text {
+        text.show(&dark);
+    }
     if let Some(panel) = panel {
         panel.close();
     }

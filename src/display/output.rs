@@ -96,18 +96,43 @@ impl PanelOutput {
     }
 }
 
-/// The PNG that is written whenever the picture changes.
+/// Memory cards wear: the PNG is written at most this often.
+const PNG_PAUSE: Duration = Duration::from_secs(1);
+
+/// The PNG that is written when the picture has changed.
 pub struct PngOutput {
     path: PathBuf,
     failed: bool,
+    /// What was written last, or tried to be, and when.
+    written: Option<(Picture, Instant)>,
 }
 
 impl PngOutput {
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path, failed: false }
+    /// Deletes what a run that was killed while it wrote has left.
+    pub fn new(path: PathBuf) -> Self {
+        // The first picture says what is wrong with the folder.
+        let _ = preview::sweep(&path);
+        Self { path, failed: false, written: None }
     }
 
-    pub fn show(&mut self, picture: &Picture, status: &Status) {
+    /// To be called again and again: what comes too soon after the last picture is written later.
+    pub fn show(&mut self, picture: &Picture, now: Instant, status: &Status) {
+        let due = self
+            .written
+            .as_ref()
+            .is_none_or(|(last, at)| last != picture && now.saturating_duration_since(*at) >= PNG_PAUSE);
+        if due {
+            self.write(picture, status);
+            self.written = Some((picture.clone(), now));
+        }
+    }
+
+    /// The last picture, however soon it comes.
+    pub fn close(&mut self, picture: &Picture, status: &Status) {
+        self.write(picture, status);
+    }
+
+    fn write(&mut self, picture: &Picture, status: &Status) {
         match preview::save(picture, &self.path) {
             Ok(()) => self.failed = false,
             Err(error) => {

@@ -7,7 +7,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::picture::Picture;
-use crate::base::atomic_file::Part;
+use crate::base::atomic_file::{self, Part};
 
 /// Side of a pixel in the PNG, the dark gap to the next included.
 const MAGNIFICATION: usize = 4;
@@ -55,6 +55,14 @@ pub fn save(picture: &Picture, path: &Path) -> io::Result<()> {
     let mut part = Part::create(path, true)?;
     part.write_all(&png(picture))?;
     part.commit()
+}
+
+/// Deletes what a program that was killed while it saved has left beside `path`.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn sweep(path: &Path) -> io::Result<()> {
+    atomic_file::sweep(path)
 }
 
 /// The picture in half blocks: each line of text shows two rows.
