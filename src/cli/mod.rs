@@ -22,10 +22,12 @@ mod tls;
 mod workers;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::base::printable::printable;
 use crate::config::Config;
 
 pub use status::{Status, lines};
@@ -82,15 +84,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
     let overrides: BTreeMap<String, String> = args.set.into_iter().collect();
     let load = || Config::load(args.config.as_deref(), &overrides);
     let mut config = load()?;
-    env_logger::Builder::new()
-        .filter_level(config.log.level)
-        .parse_env("EMOTIOND_LOG")
-        // journald adds the time itself.
-        .format_timestamp(
-            std::env::var_os("JOURNAL_STREAM").is_none().then_some(env_logger::TimestampPrecision::Millis),
-        )
-        .format_target(false)
-        .init();
+    log_to_stderr(config.log.level);
     match args.command {
         Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
         Command::Check => check::run(&config),
@@ -105,6 +99,22 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
         Command::Mcp(mcp) => mcp::run(&mcp, &config),
         Command::Generate(generate) => generate::run(&generate, Args::command()),
     }
+}
+
+/// What is logged may come from outside: a host's name, a broker's text, a program's last word.
+fn log_to_stderr(level: log::LevelFilter) {
+    // journald adds the time itself.
+    let timed = std::env::var_os("JOURNAL_STREAM").is_none();
+    env_logger::Builder::new()
+        .filter_level(level)
+        .parse_env("EMOTIOND_LOG")
+        .format(move |out, record| {
+            let level = record.level();
+            let style = out.default_level_style(level);
+            let time = if timed { format!("{} ", out.timestamp_millis()) } else { String::new() };
+            writeln!(out, "[{time}{style}{level:<5}{style:#}] {}", printable(&record.args().to_string()))
+        })
+        .init();
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::base::printable::printable;
 use crate::config::ConfigError;
 use crate::mqtt::MqttError;
 use crate::pipeline::load::ModelError;
@@ -67,5 +68,5 @@ pub fn one_line(error: &anyhow::Error) -> String {
             line = format!("{line}: {cause}");
         }
     }
-    line.replace('\n', " ")
+    printable(&line.replace('\n', " "))
 }

@@ -23,7 +23,7 @@ const HOUSE: &[Room] = &[
     Room {
         name: "base",
         uses: "",
-        does: &[("atomic_file", "files"), ("clock", "clock"), ("part", "threads")],
+        does: &[("atomic_file", "files"), ("clock", "clock"), ("part", "threads"), ("secret", "files")],
     },
     Room { name: "vocabulary", uses: "", does: &[] },
     Room { name: "config", uses: "base vocabulary", does: &[("*", "files")] },

@@ -14,6 +14,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use self::stream::{Piece, Splitter};
 use super::source::{Camera, CameraError, first_frame};
+use crate::base::printable::without_credentials;
 use crate::base::process_group::{Group, PRIVATE};
 use crate::config::{self, CommandFormat, Pace};
 use crate::media::decode;
@@ -352,18 +353,10 @@ impl LastLine {
     }
 }
 
-/// On one line, and `rtsp://user:password@camera` as `rtsp://camera`.
+/// On one line, and without user name and password of an address.
 fn tidy(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line).trim().replace(char::is_control, " ");
-    let mut parts = text.split("://");
-    let mut tidied = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(part.len());
-        let start = part[..end].rfind('@').map_or(0, |at| at + 1);
-        tidied.push_str("://");
-        tidied.push_str(&part[start..]);
-    }
-    tidied
+    without_credentials(&text).into_owned()
 }
 
 #[cfg(test)]
