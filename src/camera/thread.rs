@@ -18,6 +18,10 @@ use crate::vocabulary::frame::Frame;
 /// How often a waiting thread looks at the switch and shows that it is alive.
 const TICK: Duration = Duration::from_millis(200);
 
+/// One that comes and goes, by a loose plug or a weak supply, is told of as back once in this time; between it
+/// stays lost, so that not everybody who listens is told of each time.
+const BETWEEN_RETURNS: Duration = Duration::from_secs(60);
+
 /// What the camera is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -158,10 +162,12 @@ enum Closed {
 pub fn run(config: &config::Camera, links: &Links) {
     let status = &*links.status;
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+    let mut returned = None;
     while !links.shutdown.requested() {
         if links.restart.swap(false, Ordering::Relaxed) {
             log::info!("camera: restarted on request");
             backoff.reset();
+            returned = None;
         }
         if !links.enabled.load(Ordering::Relaxed) {
             links.pulse.beat();
@@ -169,10 +175,11 @@ pub fn run(config: &config::Camera, links: &Links) {
                 log::info!("camera: switched off");
             }
             backoff.reset();
+            returned = None;
             links.shutdown.wait(TICK);
             continue;
         }
-        let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff)));
+        let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff, &mut returned)));
         let error = match session {
             Ok(Closed::Asked) => continue,
             Ok(Closed::Ended) => {
@@ -211,8 +218,13 @@ fn devices_changed() -> Option<SystemTime> {
     fs::metadata("/dev").and_then(|folder| folder.modified()).ok()
 }
 
-/// From opening to closing.
-fn session(config: &config::Camera, links: &Links, backoff: &mut Backoff) -> Closed {
+/// From opening to closing. `returned`: when it was told last that a lost camera is back.
+fn session(
+    config: &config::Camera,
+    links: &Links,
+    backoff: &mut Backoff,
+    returned: &mut Option<Instant>,
+) -> Closed {
     let mut camera = match super::open_while(config, &|| links.go_on()) {
         Ok(camera) => camera,
         Err(_) if !links.go_on() => return Closed::Asked,
@@ -223,7 +235,12 @@ fn session(config: &config::Camera, links: &Links, backoff: &mut Backoff) -> Clo
         match camera.next() {
             Ok(frame) => {
                 if !announced {
-                    announce(&links.status, &*camera);
+                    let back = links.status.state() == State::Lost;
+                    if back && returned.is_some_and(|last| last.elapsed() < BETWEEN_RETURNS) {
+                        continue;
+                    }
+                    *returned = if back { Some(Instant::now()) } else { *returned };
+                    announce(&links.status, &*camera, back);
                     backoff.reset();
                     announced = true;
                 }
@@ -247,8 +264,7 @@ fn session(config: &config::Camera, links: &Links, backoff: &mut Backoff) -> Clo
 }
 
 /// A camera counts as back once a frame came, not when it can be opened.
-fn announce(status: &Status, camera: &dyn Camera) {
-    let back = status.state() == State::Lost;
+fn announce(status: &Status, camera: &dyn Camera, back: bool) {
     if back {
         status.reopened.fetch_add(1, Ordering::Relaxed);
     }

@@ -158,6 +158,25 @@ fn the_thread_starts_it_again_and_ends_it() {
     assert!(report.error.is_some_and(|error| error.contains("it ended with exit status: 0")));
     running.stop();
 
+    // One that comes and goes is told of once a minute.
+    let starts = folder.path().join("starts");
+    let flapping = script(
+        folder.path(),
+        "flapping",
+        &format!(
+            "echo >> {}; exec ffmpeg -nostdin -v error -f lavfi -i testsrc=size=64x48:rate=25 -frames:v 4 -f mjpeg -",
+            starts.display()
+        ),
+    );
+    let running = Running::start(command(&flapping.to_string_lossy()));
+    let started = || std::fs::read_to_string(&starts).map_or(0, |lines| lines.len());
+    while started() < 5 {
+        running.links.frames.take(Duration::from_millis(10));
+    }
+    assert_eq!(running.links.status.report().reopened, 1);
+    running.wait_for(State::Lost);
+    running.stop();
+
     let steady = script(
         folder.path(),
         "steady",
