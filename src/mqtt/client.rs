@@ -346,12 +346,13 @@ impl Client {
             return;
         }
         let payload = String::from_utf8_lossy(&message.payload).into_owned();
-        let command = match (topic, payload.as_str()) {
-            (Topic::EnabledSet, "ON") => Command::SetEnabled(true),
-            (Topic::EnabledSet, "OFF") => Command::SetEnabled(false),
-            (Topic::EnabledSet, _) => return self.shared.refuse(topic, &payload, "neither ON nor OFF"),
-            (Topic::SettingsSet, _) => Command::ChangeSettings(payload),
-            (_, PRESS) => Command::RestartCamera,
+        let said = |word: &str| payload.trim().eq_ignore_ascii_case(word);
+        let command = match topic {
+            Topic::SettingsSet => Command::ChangeSettings(payload),
+            Topic::EnabledSet if said("ON") => Command::SetEnabled(true),
+            Topic::EnabledSet if said("OFF") => Command::SetEnabled(false),
+            Topic::EnabledSet => return self.shared.refuse(topic, &payload, "neither ON nor OFF"),
+            _ if said(PRESS) => Command::RestartCamera,
             _ => return self.shared.refuse(topic, &payload, "not PRESS"),
         };
         (self.on_command)(command);

@@ -400,8 +400,12 @@ fn commands_are_passed_on_or_answered() {
     watcher.wait_for("e/t/availability", "online");
     publish(false, "OFF");
     assert_eq!(next(), Command::SetEnabled(false), "the retained ON must be ignored");
-    publish(false, "ON");
-    assert_eq!(next(), Command::SetEnabled(true));
+    for on in ["ON", "on", " On \n"] {
+        publish(false, on);
+        assert_eq!(next(), Command::SetEnabled(true), "{on:?}");
+    }
+    watcher.client.publish("e/t/camera/restart", QoS::AtLeastOnce, false, "press\n").expect("published");
+    assert_eq!(next(), Command::RestartCamera);
 
     publish(false, &"é".repeat(150));
     eventually("an answer", || watcher.payloads("e/t/error").len() == 1);
