@@ -116,7 +116,7 @@ impl Display {
             night: hours.map(|Hours { from, until }| Night { from, until, contrast: dimmed }),
             preview_png: keys
                 .file("preview_png")
-                .help("A PNG that always shows what the panel shows; empty: none.")
+                .help("A PNG that shows what the panel shows, written at most once a second; empty: none.")
                 .get(),
             blank_after: positive(
                 keys.seconds("blank_after_s", 300.0, 0.0..=86_400.0)

@@ -12,16 +12,22 @@ use serde_json::Value;
 use crate::base::mutex::lock;
 use crate::config::{DWELL_S, MIN_CONFIDENCE};
 
-use crate::base::atomic_file::Part;
+use crate::base::atomic_file::{self, Part};
 
 const FILE: &str = "settings.json";
 
+/// Why the camera is off where [`Settings::lost`] says so.
+pub const LOST: &str =
+    "the settings could not be read, so the camera is off: nobody knows whether it may be read; switch it on";
+
 /// What is kept. What is `None` is as the configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Settings {
-    /// The camera may be read.
+    /// The camera may be read. Always written, so that a file without it is a damaged one.
     pub enabled: bool,
+    /// These took the place of settings that could not be read, and nobody has switched the camera on since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// In place of `classifier.min_confidence`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_confidence: Option<f64>,
@@ -32,11 +38,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, min_confidence: None, dwell_s: None }
+        Self { enabled: true, lost: false, min_confidence: None, dwell_s: None }
     }
 }
 
 impl Settings {
+    /// In place of settings that cannot be read, one of which may have been that the camera is off.
+    const LOST: Self = Self { enabled: false, lost: true, min_confidence: None, dwell_s: None };
+
     /// These settings with what a JSON object such as `{"min_confidence": 0.5}` names changed; `null`
     /// goes back to the configuration's value.
     ///
@@ -87,12 +96,25 @@ pub struct SettingsError {
 pub struct Store(Arc<(PathBuf, Mutex<Settings>)>);
 
 impl Store {
-    /// As they were left in `folder`. What is kept but unreadable is said and replaced.
+    /// As they were left in `folder`. Where they cannot be read the camera is off until somebody switches it
+    /// on, and what could not be read is kept aside as `settings.json.damaged`.
     pub fn open(folder: &Path) -> Self {
+        // The daemon alone writes here.
+        if let Err(error) = atomic_file::sweep(&folder.join(FILE))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("unable to clean up {}: {error}", folder.display());
+        }
         let settings = load(folder).unwrap_or_else(|error| {
-            log::warn!("settings are back to their defaults: {error}");
-            Settings::default()
+            log::error!("settings are lost: {error}");
+            if let Err(error) = replace_lost(folder) {
+                log::warn!("the settings stay unreadable: {error}");
+            }
+            Settings::LOST
         });
+        if settings.lost {
+            log::warn!("the camera stays off until it is switched on: {LOST}");
+        }
         Self(Arc::new((folder.to_owned(), Mutex::new(settings))))
     }
 
@@ -100,11 +122,13 @@ impl Store {
         *self.lock()
     }
 
-    /// Changes and keeps them; a failure to keep them is said, they are in force all the same.
+    /// Changes and keeps them: when this returns they outlive a power cut. A failure to keep them is said,
+    /// they are in force all the same.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Settings {
         let mut settings = self.lock();
         let before = *settings;
         change(&mut settings);
+        settings.lost &= !settings.enabled;
         // Memory cards wear: what is kept already is not written again.
         if *settings != before
             && let Err(error) = save(&self.0.0, *settings)
@@ -123,7 +147,7 @@ impl Store {
 /// Reads the settings in `folder`; the defaults where none were kept.
 ///
 /// # Errors
-/// When the file cannot be read or understood. It is then kept aside under `settings.json.damaged`.
+/// When the file cannot be read or understood.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     let path = folder.join(FILE);
     let text = match fs::read_to_string(&path) {
@@ -141,11 +165,23 @@ pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
             Err(serde::de::Error::custom("a number is out of range"))
         }
     });
-    understood.map_err(|error| {
-        // Failing to keep it aside is not worth more words than the damage itself.
-        let _ = fs::rename(&path, path.with_extension("json.damaged"));
-        SettingsError { action: "understand", path, source: error.into() }
-    })
+    understood.map_err(|error| SettingsError { action: "understand", path, source: error.into() })
+}
+
+/// Writes that the settings are lost. The unreadable file gets a second name before, so that at no moment
+/// there is none, which would read as never switched off.
+fn replace_lost(folder: &Path) -> Result<(), SettingsError> {
+    let path = folder.join(FILE);
+    let aside = path.with_extension("json.damaged");
+    let kept = match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::hard_link(&path, &aside),
+    };
+    // What is damaged is worth less than knowing that it was.
+    if let Err(error) = kept {
+        log::warn!("unable to keep aside {}: {error}", path.display());
+    }
+    save(folder, Settings::LOST)
 }
 
 /// Writes the settings so that a power cut leaves the old ones or the new ones.
@@ -172,15 +208,22 @@ mod tests {
         let store = Store::open(&folder);
         store.update(|settings| settings.enabled = false);
         store.update(|settings| settings.dwell_s = Some(2.0));
-        let kept = Settings { enabled: false, min_confidence: None, dwell_s: Some(2.0) };
+        let kept = Settings { enabled: false, dwell_s: Some(2.0), ..Settings::default() };
         assert_eq!(load(&folder).expect("kept"), kept);
 
-        for damaged in ["{\"enab", "{\"dwell_s\": -1.0}"] {
+        for damaged in ["", "{}", "{\"enab", "\0\0\0", "{\"enabled\": true, \"dwell_s\": -1.0}"] {
             fs::write(folder.join(FILE), damaged).expect("writes");
             let error = load(&folder).expect_err(damaged).to_string();
             assert!(error.starts_with("unable to understand ") && error.contains(FILE), "{error}");
-            assert!(folder.join("settings.json.damaged").exists());
-            assert_eq!(load(&folder).expect("fresh"), Settings::default());
+            assert_eq!(Store::open(&folder).get(), Settings::LOST);
+            let aside = fs::read_to_string(folder.join("settings.json.damaged"));
+            assert_eq!(aside.expect("kept aside"), damaged);
+            // Still so after the next start; other settings do not change it.
+            let store = Store::open(&folder);
+            store.update(|settings| settings.dwell_s = Some(1.0));
+            assert_eq!(load(&folder).expect("kept"), Settings { dwell_s: Some(1.0), ..Settings::LOST });
+            store.update(|settings| settings.enabled = true);
+            assert_eq!(load(&folder).expect("kept"), Settings { dwell_s: Some(1.0), ..Settings::default() });
         }
     }
 

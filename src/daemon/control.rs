@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::shared::Shared;
 use super::switch::Switch;
@@ -11,6 +11,9 @@ use crate::config::Config;
 use crate::config::settings::Store;
 use crate::mqtt::{Command, Mqtt};
 use crate::vocabulary::wire;
+
+/// Between two words on why the camera is what it was before.
+const BETWEEN_ERRORS: Duration = Duration::from_secs(20);
 
 pub struct Control {
     pub switch: Switch,
@@ -21,7 +24,7 @@ pub struct Control {
     pipeline: Arc<Shared>,
     mqtt: Option<Mqtt>,
     /// What was said of the camera last.
-    told: Option<wire::CameraState>,
+    told: Option<(wire::CameraState, Instant)>,
 }
 
 impl Control {
@@ -76,11 +79,22 @@ impl Control {
         let state = wire::CameraState {
             state: report.state.name(),
             camera: Some(report.description).filter(|description| !description.is_empty()),
-            error: report.error.filter(|_| report.state == CameraState::Lost),
+            error: match report.state {
+                CameraState::Lost => report.error,
+                CameraState::Off => self.switch.lost().map(str::to_owned),
+                CameraState::Starting | CameraState::Streaming | CameraState::Ended => None,
+            },
         };
-        if self.told.as_ref() != Some(&state) {
+        let due = match &self.told {
+            None => true,
+            Some((told, _)) if *told == state => false,
+            // A camera that fails in another way at each try is still the same lost camera.
+            Some((told, at)) if told.state == state.state => at.elapsed() >= BETWEEN_ERRORS,
+            Some(_) => true,
+        };
+        if due {
             mqtt.set_camera_state(&state);
-            self.told = Some(state);
+            self.told = Some((state, Instant::now()));
         }
     }
 

@@ -26,6 +26,7 @@ use crate::base::latest::Latest;
 use crate::base::part::{Part, Pulse};
 use crate::base::shutdown::Shutdown;
 use crate::config::{self, Config};
+use crate::people::store;
 use crate::pipeline::load;
 use crate::tell::report::{Moment, Reporter};
 use crate::{camera, display, mqtt, rules, web};
@@ -90,6 +91,9 @@ pub fn run(
 impl Daemon {
     fn start(config: Config, options: Options) -> anyhow::Result<Self> {
         say_what_is_not_there(&config);
+        if let Err(error) = store::sweep(&config.device.state_dir) {
+            log::warn!("what a killed program has left of people stays: {error}");
+        }
         let pipeline = load::pipeline(&config)?;
         let shutdown = Shutdown::default();
         let (on_command, commands) = mpsc::channel();

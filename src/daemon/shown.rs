@@ -1,5 +1,6 @@
 //! What the page and the HTTP API are handed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::health;
@@ -38,10 +39,11 @@ impl Asked {
 pub fn shown(config: &Config, asked: &Asked, switch: &Switch, mirror: Mirror) -> web::Shown {
     let (driver, size) = (config.display.driver, config.display.size);
     let (of_parts, of_stats) = (asked.clone(), asked.clone());
-    let (is_on, turned) = (switch.clone(), switch.clone());
+    let (of_switch, is_on, turned) = (switch.clone(), switch.clone(), switch.clone());
     web::Shown {
         device: config.device.id.clone(),
-        parts: Box::new(move || parts(&of_parts, driver)),
+        pictures_leave: pictures_leave(config),
+        parts: Box::new(move || parts(&of_parts, driver, of_switch.lost())),
         stats: Box::new(move || of_stats.stats(Default::default())),
         display: Box::new(move || mirror.png(size)),
         enabled: Box::new(move || is_on.enabled()),
@@ -49,13 +51,27 @@ pub fn shown(config: &Config, asked: &Asked, switch: &Switch, mirror: Mirror) ->
     }
 }
 
-fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
+/// How the configuration lets pictures leave the device.
+fn pictures_leave(config: &Config) -> Vec<&'static str> {
+    let to_broker = config.mqtt.broker.is_some() && config.mqtt.face_image;
+    // Behind a proxy the page listens to this machine alone, but is told the name that others use.
+    let served = |address: SocketAddr| !address.ip().is_loopback() || !config.web.allowed_hosts.is_empty();
+    let over_network = config.web.listen.is_some_and(served);
+    [(to_broker, "mqtt"), (over_network, "network")]
+        .into_iter()
+        .filter_map(|(leaves, way)| leaves.then_some(way))
+        .collect()
+}
+
+/// `lost`: why the camera is off where nobody has switched it off.
+fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, Details) {
     let camera = asked.camera.report();
     let broker = asked.mqtt.as_ref().map(mqtt::Mqtt::status);
     let panel = asked.display.panel();
     let parts = Parts {
         camera: match camera.state {
             CameraState::Starting => Part::well("starting"),
+            CameraState::Off if lost.is_some() => Part::unwell("off"),
             CameraState::Off => Part::well("off"),
             CameraState::Streaming => Part::well("streaming"),
             CameraState::Lost => Part::unwell("lost"),
@@ -77,7 +93,8 @@ fn parts(asked: &Asked, driver: DisplayDriver) -> (Parts, Details) {
     let details = Details {
         camera: match camera.state {
             CameraState::Lost => camera.error.unwrap_or_default(),
-            _ => camera.description,
+            CameraState::Off => lost.unwrap_or_default().to_owned(),
+            CameraState::Starting | CameraState::Streaming | CameraState::Ended => camera.description,
         },
         broker: broker.and_then(|status| status.last_error).unwrap_or_default(),
         display: panel.or_else(|| asked.display.last_error()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::base::mutex::lock;
 use crate::config::Config;
-use crate::config::settings::Store;
+use crate::config::settings::{LOST, Store};
 use crate::mqtt::Mqtt;
 
 /// Clones share the switch.
@@ -47,6 +47,11 @@ impl Switch {
         self.0.enabled.load(Ordering::Relaxed)
     }
 
+    /// Why it is off where nobody has switched it off.
+    pub fn lost(&self) -> Option<&'static str> {
+        (self.0.allowed && self.0.store.get().lost).then_some(LOST)
+    }
+
     /// Turns it; `by` says over what, for the log. The error says why it is not turned.
     pub fn turn(&self, enabled: bool, by: &str) -> Result<(), &'static str> {
         let inner = &*self.0;
@@ -55,11 +60,15 @@ impl Switch {
         }
         let _turning = lock(&inner.turning);
         log::info!("camera switched {} over {by}", if enabled { "on" } else { "off" });
+        if !enabled {
+            inner.enabled.store(false, Ordering::Relaxed);
+        }
+        // Kept before it is told, so that nobody reads an OFF that a power cut turns into ON.
+        inner.store.update(|settings| settings.enabled = enabled);
         inner.enabled.store(enabled, Ordering::Relaxed);
         if let Some(mqtt) = &inner.mqtt {
             mqtt.set_enabled(enabled);
         }
-        inner.store.update(|settings| settings.enabled = enabled);
         Ok(())
     }
 }

@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::descriptor::Descriptor;
 use super::gallery::Gallery;
-use crate::base::atomic_file::Part;
+use crate::base::atomic_file::{self, Part};
 use crate::vocabulary::name::{Name, NoName};
 
 const FILE: &str = "people.json";
+
+/// Held by the one program that changes the file.
+const LOCK: &str = ".people.lock";
 
 /// Of the file's form; one that is greater was written by a later version of the program.
 const FORM: u32 = 1;
@@ -211,6 +214,32 @@ pub fn read_export(path: &Path) -> Result<Option<People>, StoreError> {
     })
 }
 
+/// Deletes what a program that was killed while it wrote has left in `folder`, for the daemon's start; waits
+/// for one that is writing.
+///
+/// # Errors
+/// When the folder cannot be read or a file not be deleted.
+pub fn sweep(folder: &Path) -> Result<(), StoreError> {
+    if folder.join(LOCK).exists() { lock(folder).map(drop) } else { Ok(()) }
+}
+
+/// Waits until no other program changes the people in `folder`, until the answer is dropped, and deletes what
+/// one has left that was killed while it wrote.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK);
+    let failed = |action| {
+        let path = path.clone();
+        move |source| StoreError::Io { action, path, source }
+    };
+    let locked = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let locked = locked.map_err(failed("open"))?;
+    give(&path, folder).map_err(failed("give away"))?;
+    rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|error| failed("lock")(error.into()))?;
+    atomic_file::sweep(&self::path(folder)).map_err(failed("clean up beside"))?;
+    Ok(locked)
+}
+
 /// Changes the people in `folder`, one program at a time, so that a power cut leaves the old ones or the
 /// changed ones. `change` answers whether anything is to be written. Returns where a damaged file was
 /// put, if there was one and `anew` allows to begin with nobody.
@@ -228,12 +257,7 @@ pub fn update<T, E: From<StoreError>>(
         move |source| StoreError::Io { action, path, source }
     };
     fs::create_dir_all(folder).map_err(failed("make", folder))?;
-    let lock = folder.join(".people.lock");
-    let locked = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
-    let locked = locked.map_err(failed("open", &lock))?;
-    give(&lock, folder).map_err(failed("give away", &lock))?;
-    rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|error| failed("lock", &lock)(error.into()))?;
+    let _alone = lock(folder)?;
     let (mut people, aside) = match load(folder) {
         Ok(people) => (people, None),
         Err(StoreError::Damaged { .. }) if anew => {
@@ -264,6 +288,33 @@ fn give(path: &Path, folder: &Path) -> io::Result<()> {
         chown(path, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(())
+}
+
+/// Deletes the damaged files that were kept aside in `folder`: nobody can tell whose descriptors they hold.
+///
+/// # Returns
+/// How many there were.
+///
+/// # Errors
+/// When one cannot be deleted.
+pub fn delete_kept_aside(folder: &Path) -> Result<usize, StoreError> {
+    let prefix = format!("{FILE}.damaged-");
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Io { action, path, source }
+    };
+    let mut deleted = 0;
+    for entry in fs::read_dir(folder).map_err(failed("list", folder))? {
+        let entry = entry.map_err(failed("list", folder))?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            fs::remove_file(entry.path()).map_err(failed("delete", &entry.path()))?;
+            deleted += 1;
+        }
+    }
+    if deleted > 0 {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))?;
+    }
+    Ok(deleted)
 }
 
 /// Gives a damaged file a second name, which nothing has yet; the first goes to what is written next.
@@ -309,6 +360,8 @@ mod tests {
         let mode = fs::metadata(path(&folder)).expect("stats").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let anna: Name = "anna".parse().expect("name");
+        // As a program leaves it that is killed while it writes.
+        fs::copy(path(&folder), folder.join(".people.json.aBc123.part")).expect("copied");
         update(&folder, false, |people| Ok::<_, StoreError>(people.remove(&anna))).expect("written");
         let text = fs::read_to_string(path(&folder)).expect("reads");
         assert!(text.contains("bert") && !text.contains("anna") && !text.contains("0.25"), "{text}");
@@ -330,6 +383,8 @@ mod tests {
             assert!(aside.ends_with(format!("people.json.damaged-{}", number + 1)), "{aside:?}");
         }
         assert_eq!(fs::read_to_string(folder.join("people.json.damaged-1")).expect("reads"), "{\"form\":1,");
+        assert_eq!(delete_kept_aside(folder).expect("deleted"), 2);
+        assert_eq!(delete_kept_aside(folder).expect("none"), 0);
         fs::write(path(folder), "{\"form\":2,\"crowd\":[]}").expect("writes");
         let later = update(folder, true, |_| Ok::<_, StoreError>(())).expect_err("not ours").to_string();
         assert!(later.contains("a later version"), "{later}");

@@ -224,7 +224,7 @@ pub struct CameraState {
     pub state: &'static str,
     /// What the open camera says of itself.
     pub camera: Option<String>,
-    /// Why it is lost.
+    /// Why it is lost, or off without anybody having switched it off.
     pub error: Option<String>,
 }
 
@@ -302,6 +302,9 @@ pub struct Status {
     pub version: &'static str,
     /// Whether the camera may be read.
     pub enabled: bool,
+    /// How pictures can leave the device: `mqtt` (`mqtt.face_image`), `network` (the page can be reached from other
+    /// machines); empty: they stay.
+    pub pictures_leave: Vec<&'static str>,
     pub parts: Parts,
     pub details: Details,
     /// Null while no picture comes.

@@ -28,6 +28,7 @@ pub struct App {
     /// Places for streams of events.
     pub listeners: Arc<Semaphore>,
     device: String,
+    pictures_leave: Vec<&'static str>,
     parts: Box<dyn Fn() -> (wire::Parts, wire::Details) + Send + Sync>,
     pub stats: Box<dyn Fn() -> wire::Stats + Send + Sync>,
     pub display: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
@@ -53,7 +54,7 @@ impl App {
     ) -> Self {
         let limits =
             Limits { max_body: config.max_body, interval: Duration::from_secs(1) / config.live_fps.max(1) };
-        let Shown { device, parts, stats, display, enabled, switch } = links;
+        let Shown { device, pictures_leave, parts, stats, display, enabled, switch } = links;
         Self {
             access,
             feed,
@@ -64,6 +65,7 @@ impl App {
             newest: watch::Sender::new(Arc::from("")),
             listeners: Arc::new(Semaphore::new(config.max_viewers)),
             device,
+            pictures_leave,
             parts,
             stats,
             display,
@@ -81,6 +83,7 @@ impl App {
             device: self.device.clone(),
             version: env!("CARGO_PKG_VERSION"),
             enabled: (self.enabled)(),
+            pictures_leave: self.pictures_leave.clone(),
             parts,
             details,
             frame: now.frame,
@@ -118,6 +121,8 @@ pub async fn closed(mut closed: watch::Receiver<bool>) {
 /// What the daemon hands in to be shown and done.
 pub struct Shown {
     pub device: String,
+    /// How pictures can leave it, as in [`wire::Status`].
+    pub pictures_leave: Vec<&'static str>,
     /// How every part is.
     pub parts: Box<dyn Fn() -> (wire::Parts, wire::Details) + Send + Sync>,
     /// Counters; rate and latency are measured here.

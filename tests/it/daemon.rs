@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::mosquitto::{DEADLINE, Mosquitto, Watcher, address, eventually};
 use crate::support::running::{Setup, portrait};
+use crate::support::site::Site;
 
 /// Two seconds of the portrait, then two of grey.
 fn clip(folder: &Path) -> String {
@@ -127,6 +128,60 @@ fn the_switch_closes_the_camera_and_survives_a_restart() {
     switch("ON");
     watcher.wait_for("emotiond/test/enabled", "ON");
     watcher.wait_for("emotiond/test/emotion", "happy");
+}
+
+#[test]
+fn off_is_kept_before_it_is_told() {
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let daemon = Setup::on(&format!("replay:{}", portrait()), &broker).start();
+    watcher.wait_for("emotiond/test/camera/availability", "online");
+    // A place where writing waits until somebody reads.
+    let state = daemon.path("state");
+    fs::create_dir_all(&state).expect("folder");
+    let pipe = state.join("settings.json");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).expect("pipe");
+    watcher.client.publish("emotiond/test/enabled/set", QoS::AtLeastOnce, false, "OFF").expect("published");
+    watcher.wait_for("emotiond/test/camera/availability", "offline");
+    assert_eq!(watcher.payloads("emotiond/test/enabled"), ["ON"]);
+    assert!(fs::read_to_string(&pipe).expect("reads").contains("\"enabled\":false"));
+    watcher.wait_for("emotiond/test/enabled", "OFF");
+}
+
+#[test]
+fn unreadable_settings_mean_off_until_somebody_says_on() {
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let source = format!("replay:{}", portrait());
+    let state = tempfile::tempdir().expect("folder");
+    fs::write(state.path().join("settings.json"), "{\"enabled\":fal").expect("written");
+    let folder = state.path().display().to_string();
+    // Also at the second start, when what could not be read is aside.
+    for _ in 0..2 {
+        let site = Site::of(
+            Setup::on(&source, &broker).set("device.state_dir", &folder).set("web.listen", "127.0.0.1:0"),
+        );
+        watcher.wait_for("emotiond/test/enabled", "OFF");
+        eventually("the reason", || {
+            let said = watcher.payloads("emotiond/test/camera/state");
+            said.last().is_some_and(|said| said.contains("could not be read"))
+        });
+        let told = site.state();
+        assert_eq!((&told["enabled"], &told["parts"]["camera"]["well"]), (&false.into(), &false.into()));
+        assert!(
+            told["details"]["camera"].as_str().is_some_and(|why| why.contains("could not be read")),
+            "{told}"
+        );
+        assert!(site.daemon.log().contains("the camera stays off"), "{}", site.daemon.log());
+        assert!(!site.daemon.log().contains("camera: replay "), "the camera was never opened");
+        drop(site);
+        watcher.wait_for("emotiond/test/availability", "offline");
+    }
+    let _daemon = Setup::on(&source, &broker).set("device.state_dir", &folder).start();
+    watcher.wait_for("emotiond/test/availability", "online");
+    watcher.client.publish("emotiond/test/enabled/set", QoS::AtLeastOnce, false, "on\n").expect("published");
+    watcher.wait_for("emotiond/test/emotion", "happy");
+    assert!(!fs::read_to_string(state.path().join("settings.json")).expect("reads").contains("lost"));
 }
 
 #[test]

@@ -109,7 +109,8 @@ pub fn show(args: &ShowArgs, config: &Config) -> anyhow::Result<Status> {
 }
 
 pub fn remove(args: &RemoveArgs, config: &Config) -> anyhow::Result<Status> {
-    store::update(&config.device.state_dir, false, |people| {
+    let folder = &config.device.state_dir;
+    let removed = store::update(folder, false, |people| {
         // All or none, so that a mistyped name is seen.
         if let Some(name) = args.names.iter().find(|name| people.samples(name).is_none()) {
             bail!("{}", nobody(people, name));
@@ -118,7 +119,13 @@ pub fn remove(args: &RemoveArgs, config: &Config) -> anyhow::Result<Status> {
             people.remove(name);
         });
         Ok(())
-    })?;
+    });
+    // Also when the store is damaged or does not know the name: the ones kept aside may.
+    let deleted = if folder.exists() { store::delete_kept_aside(folder)? } else { 0 };
+    if deleted > 0 {
+        eprintln!("emotiond: {deleted} damaged files of people that were kept aside are deleted, too");
+    }
+    removed?;
     args.names.iter().for_each(|name| println!("{name} is removed"));
     Ok(Status::Done)
 }

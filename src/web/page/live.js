@@ -208,7 +208,13 @@ byId("switch").addEventListener("click", async () => {
 
 function paintSwitch(enabled) {
   byId("switch").setAttribute("aria-checked", enabled);
-  byId("switch-text").textContent = enabled ? "On: pictures stay on the device." : "Off: the camera is closed, also after a restart.";
+  byId("switch-text").textContent = enabled ? `On: ${whereTo()}.` : "Off: the camera is closed, also after a restart.";
+}
+
+function whereTo() {
+  const ways = { mqtt: "pictures of faces go to the MQTT broker", network: "who has the token sees the pictures over the network" };
+  const leave = (status?.pictures_leave ?? []).map((way) => ways[way] ?? `pictures leave by ${way}`);
+  return leave.length ? leave.join(", and ") : "pictures stay on the device";
 }
 
 // ---- the timeline
@@ -228,6 +234,8 @@ function extend() {
   const at = Date.parse(status.time);
   const emotion = status.parts.camera.state === "streaming" ? status.emotion : "off";
   const last = stretches.at(-1);
+  // The device's clock was set: its own timeline knows the times by it.
+  if (last && (at < last.to - 3000 || at > last.to + SPAN)) loadTimeline();
   if (last && at - last.to > 3000) stretches.push({ from: at, to: at, emotion });
   else if (last?.emotion === emotion) last.to = Math.max(last.to, at);
   else {
