@@ -1,4 +1,4 @@
-"""Command line: python -m face_training prepare | scenes | augment | train | evaluate | …"""
+"""Command line: python -m face_training prepare | scenes | faces | augment | train | evaluate | …"""
 
 import argparse
 import json
@@ -37,6 +37,13 @@ def _scenes(options: Options) -> None:
 
     for name, count in prepare(options.source, options.out).items():
         _say(f"{name}: {count}")
+
+
+def _faces(options: Options) -> None:
+    from .tasks.points.faces import prepare
+
+    for name, count in prepare(options.meshes, options.out).items():
+        _say(f"{name}: {count} faces")
 
 
 def _train(options: Options) -> None:
@@ -236,6 +243,10 @@ def parser() -> argparse.ArgumentParser:
     command(
         _scenes, "decode pictures with marked faces, from which detectors learn",
         source="folder with images/, pictures.csv and faces.csv", out="folder to fill",
+    )  # fmt: skip
+    command(
+        _faces, "cut faces that have a mesh, from which points nets learn",
+        meshes="file made by tasks/points/mesh.py", out="folder filled by scenes",
     )  # fmt: skip
     made = command(
         _augment, "draw what a recipe's augmentation makes of pictures",
