@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::base::printable::printable;
-use crate::config::Config;
+use crate::config::{Config, Places};
 
 pub use status::{Status, lines};
 
@@ -87,7 +87,7 @@ pub fn run(args: Args) -> anyhow::Result<Status> {
     log_to_stderr(config.log.level);
     match args.command {
         Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
-        Command::Check => check::run(&config),
+        Command::Check => check::run(&config, &Places::load(args.config.as_deref(), &overrides)),
         Command::Devices(devices) => devices::run(&devices, &config),
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),

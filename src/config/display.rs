@@ -42,6 +42,13 @@ pub enum DisplayDriver {
     None,
 }
 
+impl fmt::Display for DisplayDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = DRIVERS.iter().find(|(_, driver)| driver == self).map_or("", |(name, _)| *name);
+        f.write_str(name)
+    }
+}
+
 const DRIVERS: [(&str, DisplayDriver); 5] = [
     ("auto", DisplayDriver::Auto),
     ("ssd1306", DisplayDriver::Ssd1306),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::document::{Document, Item, Items, Mistake, Offset};
+use super::unknown::{Removed, gone, meant};
 
 /// Why a value is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +51,6 @@ pub struct DescribedSection {
     pub name: &'static str,
     pub help: &'static str,
 }
-
-/// A removed key and what stands in its place, which the mistake names.
-pub type Removed = [(&'static str, &'static str)];
 
 /// A reading of a whole document.
 #[derive(Debug)]
@@ -118,9 +116,14 @@ impl<'a> Reading<'a> {
         let known: Vec<&str> = self.sections.iter().map(|section| section.name).collect();
         let unknown = std::mem::take(&mut self.document.sections);
         for (name, section) in unknown {
-            let message = match self.removed.iter().find(|(old, _)| *old == name) {
-                Some((_, instead)) => gone(instead),
-                None => format!("unknown section, {}", meant(&name, &known)),
+            let message = match gone(self.removed, &name) {
+                Some(message) => message,
+                None => match self.keys.iter().find(|key| key.key == name) {
+                    Some(key) => {
+                        format!("a key outside of its section, did you mean {}.{name}?", key.section)
+                    }
+                    None => format!("unknown section, {}", meant(&name, &known)),
+                },
             };
             self.mistakes.push(Mistake { offset: section.offset, key: name, message });
         }
@@ -393,10 +396,8 @@ impl<'a> Keys<'_, 'a> {
     fn refuse_unknown(&mut self) {
         for (key, item) in std::mem::take(&mut self.items) {
             let name = format!("{}.{key}", self.name);
-            let message = match self.reading.removed.iter().find(|(old, _)| *old == name) {
-                Some((_, instead)) => gone(instead),
-                None => format!("unknown key, {}", meant(&key, &self.known)),
-            };
+            let message = gone(self.reading.removed, &name)
+                .unwrap_or_else(|| format!("unknown key, {}", meant(&key, &self.known)));
             self.reading.mistakes.push(Mistake { offset: item.offset, key: name, message });
         }
     }
@@ -452,15 +453,40 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn gone(instead: &str) -> String {
-    format!("is gone: use {instead}")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What somebody who wrote `unknown` may have meant.
-fn meant(unknown: &str, known: &[&str]) -> String {
-    let near = |name: &&&str| strsim::damerau_levenshtein(unknown, name) <= 1 + unknown.len() / 4;
-    match known.iter().filter(near).min_by_key(|name| strsim::damerau_levenshtein(unknown, name)) {
-        Some(name) => format!("did you mean {name}?"),
-        None => format!("expected one of {}", known.join(", ")),
+    const REMOVED: &Removed = &[("lamp.power", "lamp.watts"), ("bulb", "[lamp]")];
+
+    /// The lamp's watts, and all mistakes.
+    fn read(text: &str) -> (u32, Vec<(String, String)>) {
+        let (document, mistakes) = Document::parse(text);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        let mut reading = Reading::new(document, REMOVED);
+        let watts = reading
+            .section("lamp", "", |keys| keys.integer("watts", 5, 1..=9).unit("W").help("Power.").get());
+        reading.refuse_unknown_sections();
+        (watts, reading.mistakes.into_iter().map(|mistake| (mistake.key, mistake.message)).collect())
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_and_its_default_taken() {
+        assert_eq!(read("[lamp]\nwatts = 7\n"), (7, vec![]));
+        let (watts, mistakes) = read("[lamp]\nwatts = 0\n");
+        assert_eq!(watts, 5);
+        assert_eq!(mistakes, [("lamp.watts".to_owned(), "0 is out of range (1 to 9)".to_owned())]);
+    }
+
+    #[test]
+    fn what_was_removed_names_what_replaces_it() {
+        let told = |text| {
+            read(text).1.into_iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>()
+        };
+        assert_eq!(told("[lamp]\npower = 7\n"), ["lamp.power: is gone: use lamp.watts"]);
+        assert_eq!(told("[bulb]\nwatts = 7\n"), ["bulb: is gone: use [lamp]"]);
+        assert_eq!(told("[lamp]\nwats = 7\n"), ["lamp.wats: unknown key, did you mean watts?"]);
+        assert_eq!(told("[lmap]\n"), ["lmap: unknown section, did you mean lamp?"]);
+        assert_eq!(told("[lamp]\ncolour = 7\n"), ["lamp.colour: unknown key, expected one of watts"]);
     }
 }

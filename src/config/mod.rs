@@ -19,6 +19,7 @@ mod rules;
 /// What survives a restart.
 pub mod settings;
 mod smoothing;
+mod unknown;
 mod web;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,8 @@ pub use smoothing::{DWELL_S, Smoothing};
 pub use web::Web;
 
 use document::{Document, Mistake, Offset, Override};
-use keys::{Reading, Removed};
+use keys::Reading;
+use unknown::Removed;
 
 /// Where the configuration is looked for when `--config` names no file.
 pub const DEFAULT_PATH: &str = "/etc/emotiond/emotiond.toml";
@@ -69,6 +71,37 @@ pub enum ConfigError {
     /// Every mistake, a line each, with file, line and key where they are known.
     #[error("{}", .0.join("\n"))]
     Invalid(Vec<String>),
+}
+
+/// Where the keys of a file stand, for what is found out later about their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places(Vec<(String, String)>);
+
+impl Places {
+    /// Of the file that [`Config::load`] reads; a key that is overridden stands nowhere.
+    pub fn load(path: Option<&Path>, overrides: &BTreeMap<String, String>) -> Self {
+        let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut reading = Reading::new(Document::parse(&text).0, REMOVED);
+        Config::read(&mut reading);
+        let place = |(key, offset): (String, Offset)| {
+            let place = format!("{}:{}", file.display(), line(&text, offset?));
+            Some(place).filter(|_| !overrides.contains_key(&key)).map(|place| (key, place))
+        };
+        Self(reading.places.into_iter().filter_map(place).collect())
+    }
+
+    /// File and line of the first key that `message` names.
+    pub fn of(&self, message: &str) -> Option<&str> {
+        let is_part = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
+        let named = |key: &str| message.split(is_part).any(|word| word.trim_matches('.') == key);
+        self.0.iter().find(|(key, _)| named(key)).map(|(_, place)| place.as_str())
+    }
+}
+
+/// Number of the line that a byte is in.
+fn line(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 impl Config {
@@ -130,7 +163,7 @@ impl Config {
 
 /// The mistakes of a file's `text` as lines, in the file's order after those of overrides. `written` says where keys are.
 fn told(mistakes: Vec<Mistake>, written: &[(String, Offset)], text: &str, name: &str) -> Vec<String> {
-    let line = |offset: usize| text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    let line = |offset| line(text, offset);
     let (syntax, mut mistakes): (Vec<Mistake>, Vec<Mistake>) =
         mistakes.into_iter().partition(|mistake| mistake.key.is_empty());
     for broken in syntax {

@@ -49,23 +49,33 @@ pub fn options(
 ) -> Result<MqttOptions, MqttError> {
     let mut options = MqttOptions::new(client_id, &broker.host, broker.port);
     options.set_keep_alive(config.keep_alive).set_max_packet_size(MAX_PACKET, MAX_PACKET);
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let password = password(config.password_file.as_deref(), credentials.as_deref())?;
-    match (&config.username, password) {
-        (Some(username), Some(password)) => {
-            options.set_credentials(username, password.text);
-        }
-        (Some(username), None) => {
-            options.set_credentials(username, "");
-        }
-        (None, Some(password)) => return Err(MqttError::PasswordWithoutUsername { key: password.key }),
-        (None, None) => {}
+    if let Some((username, password)) = credentials(config)? {
+        options.set_credentials(username, password);
     }
     if broker.tls {
         let connector = tls(config)?;
         options.set_transport(Transport::tls_with_config(TlsConfiguration::NativeConnector(connector)));
     }
     Ok(options)
+}
+
+/// What keeps [`options`] from being made, all of it.
+pub fn mistakes(config: &config::Mqtt, broker: &config::Broker) -> Vec<MqttError> {
+    let tls = if broker.tls { tls(config).err() } else { None };
+    credentials(config).err().into_iter().chain(tls).collect()
+}
+
+/// User name and password.
+fn credentials(config: &config::Mqtt) -> Result<Option<(String, String)>, MqttError> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let password = password(config.password_file.as_deref(), folder.as_deref())?;
+    match (&config.username, password) {
+        (None, Some(password)) => Err(MqttError::PasswordWithoutUsername { key: password.key }),
+        (None, None) => Ok(None),
+        (Some(username), password) => {
+            Ok(Some((username.clone(), password.map(|password| password.text).unwrap_or_default())))
+        }
+    }
 }
 
 /// What the broker says when the connection breaks.

@@ -95,13 +95,9 @@ pub fn start(
     Ok(Some((Mqtt(shared), part.map_err(MqttError::Thread)?)))
 }
 
-/// Reads what [`start`] would read.
-///
-/// # Errors
-/// As [`start`]; an absent broker is no error.
-pub fn check(config: &config::Mqtt) -> Result<(), MqttError> {
-    let Some(broker) = &config.broker else { return Ok(()) };
-    connect::options(config, broker, "emotiond").map(drop)
+/// Reads what [`start`] would read and answers with all that is wrong; an absent broker is not.
+pub fn check(config: &config::Mqtt) -> Vec<MqttError> {
+    config.broker.as_ref().map(|broker| connect::mistakes(config, broker)).unwrap_or_default()
 }
 
 impl Mqtt {

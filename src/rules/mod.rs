@@ -114,31 +114,27 @@ pub fn start(
     Ok((rules, part.map_err(RulesError::Thread)?))
 }
 
-/// Looks for what [`start`] would need.
-///
-/// # Errors
-/// As [`start`].
-pub fn check(config: &config::Rules) -> Result<(), RulesError> {
-    for rule in &config.rules {
-        for action in &rule.actions {
-            match action {
-                Action::Publish { .. } | Action::Post { token_file: None, .. } => {}
-                Action::Post { token_file: Some(path), .. } => {
-                    action::token(path).map_err(|source| RulesError::Token {
-                        rule: rule.name.clone(),
-                        source: Box::new(source),
-                    })?;
-                }
-                Action::Command(words) => {
-                    let program = words.first().map(PathBuf::from).unwrap_or_default();
-                    if !can_run(&program) {
-                        return Err(RulesError::Program { rule: rule.name.clone(), program });
-                    }
-                }
+/// Looks for what [`start`] would need and answers with all that is wrong.
+pub fn check(config: &config::Rules) -> Vec<RulesError> {
+    let actions = config.rules.iter().flat_map(|rule| rule.actions.iter().map(move |action| (rule, action)));
+    actions.filter_map(|(rule, action)| check_action(rule, action).err()).collect()
+}
+
+fn check_action(rule: &Rule, action: &Action) -> Result<(), RulesError> {
+    match action {
+        Action::Publish { .. } | Action::Post { token_file: None, .. } => Ok(()),
+        Action::Post { token_file: Some(path), .. } => action::token(path)
+            .map(drop)
+            .map_err(|source| RulesError::Token { rule: rule.name.clone(), source: Box::new(source) }),
+        Action::Command(words) => {
+            let program = words.first().map(PathBuf::from).unwrap_or_default();
+            if can_run(&program) {
+                Ok(())
+            } else {
+                Err(RulesError::Program { rule: rule.name.clone(), program })
             }
         }
     }
-    Ok(())
 }
 
 /// Whether the program, or one of its name in PATH, is there and may be run.
@@ -157,7 +153,9 @@ impl Rules {
     /// # Errors
     /// As [`start`]; then nothing has changed.
     pub fn replace(&self, config: &config::Rules) -> Result<(), RulesError> {
-        check(config)?;
+        if let Some(error) = check(config).into_iter().next() {
+            return Err(error);
+        }
         lock(&self.0.triggers).replace(&config.rules);
         let mut counts = lock(&self.0.counts);
         counts.retain(|name, _| config.rules.iter().any(|rule| rule.name == *name));

@@ -107,16 +107,19 @@ pub fn start(
 /// Reads what [`start`] would read; answers with the certificate, if one is configured.
 ///
 /// # Errors
-/// As [`start`], and when the certificate is not valid now.
-pub fn check(config: &config::Web) -> Result<Option<Pair>, WebError> {
+/// With all that keeps [`start`] from starting, and when the certificate is not valid now.
+pub fn check(config: &config::Web) -> Result<Option<Pair>, Vec<WebError>> {
     if config.listen.is_none() {
         return Ok(None);
     }
-    Access::new(config)?;
-    let pair = config.tls.as_ref().map(|(cert, key)| Pair::read(cert, key)).transpose()?;
-    match pair.as_ref().and_then(Pair::outdated) {
+    let pair = config.tls.as_ref().map(|(cert, key)| Pair::read(cert, key)).transpose();
+    let pair = pair.map_err(WebError::from).and_then(|pair| match pair.as_ref().and_then(Pair::outdated) {
         Some(doubt) => Err(WebError::Outdated(doubt)),
         None => Ok(pair),
+    });
+    match (Access::new(config), pair) {
+        (Ok(_), Ok(pair)) => Ok(pair),
+        (access, pair) => Err(access.err().into_iter().chain(pair.err()).collect()),
     }
 }
 

@@ -128,6 +128,50 @@ fn configurations_that_are_wrong_are_refused() {
 }
 
 #[test]
+fn check_lists_all_that_is_wrong() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("mine.toml");
+    let content = "\
+[classifier]
+model = \"/nowhere/x.tflite\"
+[mqtt]
+url = \"mqtts://house\"
+password_file = \"/nowhere/secret\"
+ca_file = \"/nowhere/ca.pem\"
+[web]
+token_file = \"/nowhere/token\"
+tls_cert = \"/nowhere/cert.pem\"
+tls_key = \"/nowhere/key.pem\"
+[[rules.rule]]
+name = \"chime\"
+min_faces = 1
+command = [\"/nowhere/chime\"]
+post = \"http://house/\"
+token_file = \"/nowhere/rule\"
+";
+    fs::write(&file, content).expect("writes");
+    let output = emotiond(&["check", "--config", text(&file), "--set", "detector.model=/nowhere/y.tflite"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(output.stdout.is_empty(), "what is there says little beside what is wrong");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    let lines: Vec<&str> = error.lines().filter(|line| line.starts_with("emotiond: ")).collect();
+    let expected = [
+        ("emotiond: detector.model: ", "/nowhere/y.tflite"),
+        ("mine.toml:2: classifier.model: ", "/nowhere/x.tflite"),
+        ("mine.toml:5: ", "/nowhere/secret (mqtt.password_file)"),
+        ("mine.toml:6: ", "/nowhere/ca.pem (mqtt.ca_file)"),
+        ("mine.toml:8: ", "/nowhere/token (web.token_file)"),
+        ("mine.toml:9: ", "/nowhere/cert.pem"),
+        ("rule \"chime\"", "/nowhere/rule"),
+        ("/nowhere/chime", "rule \"chime\""),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{error}");
+    for (line, (place, what)) in lines.iter().zip(expected) {
+        assert!(line.contains(place) && line.contains(what), "{line}");
+    }
+}
+
+#[test]
 fn manual_pages_and_completions_name_every_command() {
     let folder = tempfile::tempdir().expect("folder");
     assert!(emotiond(&["generate", "--out", text(folder.path())]).status.success());

@@ -79,7 +79,7 @@ dc_line = \"25\"
 ";
     let error = parse(text).expect_err("mistakes");
     let starts = [
-        "emotiond.toml:1: fps: unknown section",
+        "emotiond.toml:1: fps: a key outside of its section, did you mean camera.fps?",
         "emotiond.toml:3: camera.widht: unknown key, did you mean width?",
         "emotiond.toml:4: camera.fps: 0 is out of range (1 to 240)",
         "emotiond.toml:5: camera.rotate: 45 is none of 0, 90, 180, 270",
@@ -133,7 +133,7 @@ fn overrides_of_any_kind_are_taken() {
     for (key, value, message) in [
         ("camera.fps", "many", "camera.fps: invalid type: string \"many\", expected a whole number"),
         ("camera.fps", "1.5", "camera.fps: invalid type: floating point `1.5`, expected a whole number"),
-        ("fps", "3", "fps: unknown section"),
+        ("fps", "3", "fps: a key outside of its section, did you mean camera.fps?"),
         ("camera.fsp", "3", "camera.fsp: unknown key, did you mean fps?"),
         ("a b", "3", "a b: "),
     ] {
