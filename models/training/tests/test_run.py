@@ -80,6 +80,16 @@ def test_another_recipe_or_other_data_are_refused(made_up, unbroken, tmp_path, c
     assert "has all 4 epochs of tiny: nothing to train" in capsys.readouterr().out
 
 
+def test_what_cannot_be_trained_leaves_no_run_behind(made_up, tmp_path, capsys):
+    data, recipe = made_up
+    other = tmp_path / "other.toml"
+    text = recipe.read_text(encoding="utf-8")
+    other.write_text(text.replace('"sad"]', '"sad", "fear"]'), encoding="utf-8")
+    assert main(_train((data, other), tmp_path / "run")) == 1
+    assert "no face of Training shows fear" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_damaged_files_are_named_with_the_remedy(made_up, unbroken, tmp_path, capsys):
     run = shutil.copytree(unbroken, tmp_path / "run")
     for name, cause in ((runs.STATE, "delete it, and the run begins again"),):

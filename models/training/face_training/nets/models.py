@@ -1,5 +1,6 @@
 """Run .keras, .tflite and .onnx models."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ def load_keras(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise TrainingError(f"unable to load model {path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise TrainingError(f"unable to load model {path}: it is damaged or was cut off")
     try:
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # a damaged archive raises whatever its reader does

@@ -35,13 +35,12 @@ TENSORBOARD = "tensorboard"
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 
 
-def open_run(folder: Path, plan: Recipe, recipe_path: Path, data: Path) -> Path:
-    """Make a run folder, or go on with one that was made from the same recipe and data."""
+def open_run(folder: Path, plan: Recipe, recipe_path: Path, data: Path) -> None:
+    """Make a run folder, unless `check_same` has found one to go on with."""
     kept = folder / RECIPE
-    found = {"data": str(data.resolve()), "sha256": fingerprint(data)}
     if kept.exists():
-        _check_same(folder, plan, recipe_path, found)
-        return folder
+        return
+    found = {"data": str(data.resolve()), "sha256": fingerprint(data)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / TEXT, lambda part: shutil.copyfile(recipe_path, part))
@@ -54,10 +53,12 @@ def open_run(folder: Path, plan: Recipe, recipe_path: Path, data: Path) -> Path:
     write_text(folder / VERSIONS, json.dumps(versions, indent=2) + "\n")
     write_text(folder / DATA, json.dumps(found, indent=2) + "\n")
     write_text(kept, json.dumps(plan.written, indent=2) + "\n")
-    return folder
 
 
-def _check_same(folder: Path, plan: Recipe, recipe_path: Path, data: Mapping[str, str]) -> None:
+def check_same(folder: Path, plan: Recipe, recipe_path: Path, data: Path) -> None:
+    """Refuse to go on with a run folder that was begun with another recipe or other data."""
+    if not (folder / RECIPE).exists():
+        return
     begun = read_json(folder / RECIPE, "recipe")
     if begun != plan.written:
         wrong = sorted(_differences(begun, dict(plan.written)))
@@ -65,9 +66,9 @@ def _check_same(folder: Path, plan: Recipe, recipe_path: Path, data: Mapping[str
             f"unable to go on with run {folder}: {recipe_path} differs from the recipe that it was"
             f" begun with in {', '.join(wrong)} (name another run folder)"
         )
-    if read_json(folder / DATA, "data")["sha256"] != data["sha256"]:
+    if read_json(folder / DATA, "data")["sha256"] != fingerprint(data):
         raise TrainingError(
-            f"unable to go on with run {folder}: it was begun with other data than {data['data']}"
+            f"unable to go on with run {folder}: it was begun with other data than {data}"
             " (name another run folder)"
         )
 

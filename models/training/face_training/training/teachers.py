@@ -33,16 +33,19 @@ class Teachers:
         self.references = [references.find(one, folder.parent) for one in plan.distill.teachers]
         self.models = [plan.task.teacher(one.path, plan) for one in self.references]
         path = folder / runs.TEACHERS
-        rows = [
+        self.rows = [
             {"name": one.name, "sha256": one.sha256, "data": _data_of(one)}
             for one in self.references
         ]
-        if path.exists() and runs.read_json(path, "list of teachers") != rows:
+        if path.exists() and runs.read_json(path, "list of teachers") != self.rows:
             raise TrainingError(
                 f"unable to go on with run {folder}: it was begun with other teachers"
                 " (name another run folder)"
             )
-        write_text(path, json.dumps(rows, indent=2) + "\n")
+
+    def keep(self) -> None:
+        """Tell in the run folder who the teachers are."""
+        write_text(self.folder / runs.TEACHERS, json.dumps(self.rows, indent=2) + "\n")
 
     def see(self, pictures: np.ndarray) -> list[Arrays]:
         """Return what each says of pictures float32 (b, h, w, c) in [0, 1]."""
@@ -73,6 +76,7 @@ class Teachers:
             with open(part, "wb") as file:
                 np.savez(file, key=np.array(key), **arrays)  # type: ignore[arg-type]
 
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, write)
         return found
 

@@ -156,27 +156,31 @@ def _optimiser(how: Train, stage: Stage, epoch_steps: int) -> keras.optimizers.O
 def train(recipe_path: Path, data: Path, run: Path, say: Callable[[str], None] = print) -> Path:
     """Train until the recipe's last epoch; returns the path of the averaged model."""
     plan = recipe.load(recipe_path)
-    folder = runs.open_run(run, plan, recipe_path, data)
-    start = runs.kept_epoch(folder)
+    runs.check_same(run, plan, recipe_path, data)
+    start = runs.kept_epoch(run)
     if start >= plan.epochs:
-        say(f"{folder} has all {plan.epochs} epochs of {plan.name}: nothing to train")
-        return folder / runs.MODEL
+        say(f"{run} has all {plan.epochs} epochs of {plan.name}: nothing to train")
+        return run / runs.MODEL
     given = plan.net.get("weights", "none")
     weights = None
     if given not in ("none", "imagenet"):
-        weights = references.find(given, folder.parent).path
-    teachers = Teachers(plan, folder) if plan.distill else None
+        weights = references.find(given, run.parent).path
+    teachers = Teachers(plan, run) if plan.distill else None
     samples = plan.task.to_learn(data, plan, teachers.ask if teachers else None)
+    watched = plan.task.to_judge(data, plan.train.watch_split, plan)
     trainer = Trainer(plan, samples, teachers, weights)
-    return run_all(trainer, data, folder, start, say)
+    # Nothing is left behind by what cannot be trained.
+    runs.open_run(run, plan, recipe_path, data)
+    if teachers:
+        teachers.keep()
+    return run_all(trainer, watched, run, start, say)
 
 
 def run_all(
-    trainer: Trainer, data: Path, folder: Path, start: int, say: Callable[[str], None]
+    trainer: Trainer, watched: Samples, folder: Path, start: int, say: Callable[[str], None]
 ) -> Path:
     """Run the epochs from `start` (counted from 0) on; returns the averaged model's path."""
     plan = trainer.plan
-    watched = plan.task.to_judge(data, plan.train.watch_split, plan)
     trainer.begin(trainer.stage_of(max(0, start - 1))[0])
     if start:
         runs.load_state(folder, trainer.groups())

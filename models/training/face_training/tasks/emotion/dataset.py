@@ -144,8 +144,9 @@ def one_crop(crops: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | N
 
 
 def _set_aside(rows: Rows, how: How) -> None:
-    """Give a share of Training to the split that choices are made on."""
-    mine = np.flatnonzero(rows.split == TRAINING)
+    """Give a share of Training, of what is known, to the split that choices are made on."""
+    known = rows.votes.any(axis=1) | rows.labels.any(axis=1)
+    mine = np.flatnonzero((rows.split == TRAINING) & known)
     groups = np.where(rows.person[mine] != "", rows.person[mine], rows.group[mine].astype(str))
     maker = GroupShuffleSplit(1, test_size=how.choosing_share, random_state=how.seed)
     _, chosen = next(maker.split(mine, groups=groups))

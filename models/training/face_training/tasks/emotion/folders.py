@@ -111,7 +111,7 @@ def rows(path: Path, work: Path, how: How = How()) -> Read:  # noqa: B008 (froze
         "name": name,
         "rows": len(mine),
         "votes": False,
-        "people": known.told(),
+        "people": known.told() if how.labelled else "not asked for",
     }
     shared = shared_people(mine)
     if shared:
