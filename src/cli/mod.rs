@@ -32,16 +32,27 @@ use crate::config::{Config, Places};
 
 pub use status::{Status, lines};
 
+const CONFIGURATION: &str = "Configuration";
+
+const FIRST: &str = "\
+To begin with:
+  emotiond devices                            what there is, and why something cannot be used
+  emotiond run --show                         the display in the terminal, the page at http://127.0.0.1:8080/
+  emotiond classify photo.jpg --out marked/   a copy with every face marked
+  emotiond check                              all mistakes of the configuration, with file, line and key
+
+Exit status: 0 done, 1 failed or a file was skipped, 2 wrong usage, 78 bad configuration or model.";
+
 /// Tells the emotion of faces before a camera, shows it on a small display and over MQTT.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = FIRST)]
 pub struct Args {
     /// Configuration file [default: /etc/emotiond/emotiond.toml where it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = CONFIGURATION, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Overrides a key of the configuration: --set camera.source=/dev/video2
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    /// Overrides a key of the configuration, may be repeated: --set camera.source=/dev/video2
+    #[arg(long, global = true, help_heading = CONFIGURATION, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
 
     #[command(subcommand)]
@@ -52,7 +63,7 @@ pub struct Args {
 enum Command {
     /// Runs the daemon in the foreground until SIGTERM or Ctrl-C
     Run(run::RunArgs),
-    /// Validates the configuration, the models and the runtime
+    /// Tells all mistakes of the configuration, models, certificates, password files and programs
     Check,
     /// Lists cameras with their formats, I2C buses with the panels found, and the runtime
     Devices(devices::DevicesArgs),
@@ -65,7 +76,7 @@ enum Command {
     /// Enrols people, tells who is in photos, and measures how well
     #[command(subcommand)]
     People(people::PeopleCommand),
-    /// What concerns the MQTT broker
+    /// Takes the device off the MQTT broker
     #[command(subcommand)]
     Mqtt(mqtt::MqttCommand),
     /// Times the pipeline against its bare inferences

@@ -108,12 +108,21 @@ impl<'a> Document<'a> {
         let mistake = |error: &Error| {
             let span = error.span().unwrap_or(0..0);
             let message = match (error.message(), text.get(span.clone())) {
-                ("duplicate key", Some(key)) => format!("duplicate key {key}"),
+                ("duplicate key", Some(key)) if is_header(text, span.start) => {
+                    format!("[{key}] stands twice: put its keys together")
+                }
+                ("duplicate key", Some(key)) => format!("{key} stands twice"),
                 _ => said(error),
             };
             Mistake { offset: Some(span.start), key: String::new(), message }
         };
-        (Self::of(table.get_ref(), true), errors.iter().map(mistake).collect())
+        let in_array = errors.iter().position(|error| error.message().contains("array"));
+        let told = match in_array {
+            // What follows a list that is not closed is taken for its elements.
+            Some(first) if errors.iter().any(|error| error.message().contains("unclosed array")) => first + 1,
+            _ => errors.len(),
+        };
+        (Self::of(table.get_ref(), true), errors.iter().take(told).map(mistake).collect())
     }
 
     fn of(table: &DeTable<'a>, in_file: bool) -> Self {
@@ -155,17 +164,43 @@ impl<'a> Document<'a> {
     }
 }
 
+/// Whether the byte at `offset` is in a line such as `[camera]`.
+fn is_header(text: &str, offset: usize) -> bool {
+    let before = text.get(..offset).unwrap_or_default();
+    before.rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with('['))
+}
+
 /// The parser's message in the words of a user.
 fn said(error: &Error) -> String {
     let message = error.message().replace('\n', ", ");
-    let plain = [
+    let whole = [
+        (
+            "string values must be quoted, expected literal string",
+            "a value is expected: true, 3, 0.5, or a text in quotes",
+        ),
+        ("key with no value, expected `=`", "a key without a value (key = value)"),
+        ("invalid boolean, expected `true`", "true is written in small letters"),
+        ("invalid boolean, expected `false`", "false is written in small letters"),
+        ("invalid basic string, expected `\"`", "the closing `\"` is missing"),
+        ("invalid literal string, expected `'`", "the closing `'` is missing"),
+        ("unclosed table, expected `]`", "the closing `]` is missing"),
+        (
+            "missing comma between array elements, expected `,`",
+            "a list is not closed, or a comma is missing in it",
+        ),
+        ("unexpected key or value, expected newline, `#`", "something stands behind the value"),
+    ];
+    let end = [
         ("expected i64", "expected a whole number"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
         ("expected a sequence", "expected a list"),
         ("expected a map", "expected a table"),
     ];
-    match plain.iter().find_map(|(rust, plain)| message.strip_suffix(rust).map(|start| (start, plain))) {
+    if let Some((_, plain)) = whole.iter().find(|(toml, _)| *toml == message) {
+        return (*plain).to_owned();
+    }
+    match end.iter().find_map(|(rust, plain)| message.strip_suffix(rust).map(|start| (start, plain))) {
         Some((start, plain)) => format!("{start}{plain}"),
         None => message,
     }

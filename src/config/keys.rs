@@ -486,7 +486,8 @@ mod tests {
         assert_eq!(told("[lamp]\npower = 7\n"), ["lamp.power: is gone: use lamp.watts"]);
         assert_eq!(told("[bulb]\nwatts = 7\n"), ["bulb: is gone: use [lamp]"]);
         assert_eq!(told("[lamp]\nwats = 7\n"), ["lamp.wats: unknown key, did you mean watts?"]);
+        assert_eq!(told("[lamp]\nWATTS = 7\n"), ["lamp.WATTS: unknown key, did you mean watts?"]);
         assert_eq!(told("[lmap]\n"), ["lmap: unknown section, did you mean lamp?"]);
-        assert_eq!(told("[lamp]\ncolour = 7\n"), ["lamp.colour: unknown key, expected one of watts"]);
+        assert_eq!(told("[lamp]\ncolour = 7\n"), ["lamp.colour: unknown key, expected watts"]);
     }
 }

@@ -166,12 +166,23 @@ fn told(mistakes: Vec<Mistake>, written: &[(String, Offset)], text: &str, name: 
     let line = |offset| line(text, offset);
     let (syntax, mut mistakes): (Vec<Mistake>, Vec<Mistake>) =
         mistakes.into_iter().partition(|mistake| mistake.key.is_empty());
+    if let Some(first) = syntax.iter().filter_map(|broken| broken.offset).min() {
+        // Behind a broken `[section]` its keys seem to belong to none.
+        mistakes.retain(|mistake| mistake.key.contains('.') || mistake.offset < Some(first));
+    }
     for broken in syntax {
         let at = broken.offset.map(line);
+        // What could be made of a broken line is no second mistake, and neither is what follows from the first one on it.
+        if mistakes.iter().any(|mistake| mistake.key.is_empty() && mistake.offset.map(line) == at) {
+            continue;
+        }
+        mistakes.retain(|mistake| mistake.offset.map(line) != at);
+        mistakes.push(broken);
+    }
+    for broken in mistakes.iter_mut().filter(|mistake| mistake.key.is_empty()) {
+        let at = broken.offset.map(line);
         let key = written.iter().find(|(_, offset)| offset.map(line) == at).map(|(key, _)| key.clone());
-        // What could be made of a broken line is no second mistake.
-        mistakes.retain(|mistake| mistake.key.is_empty() || mistake.offset.map(line) != at);
-        mistakes.push(Mistake { key: key.unwrap_or_default(), ..broken });
+        broken.key = key.unwrap_or_default();
     }
     mistakes.sort_by_key(|mistake| mistake.offset);
     let told = |Mistake { offset, key, message }: Mistake| {

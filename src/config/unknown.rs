@@ -10,9 +10,10 @@ pub fn gone(removed: &Removed, key: &str) -> Option<String> {
 
 /// What somebody who wrote `unknown` may have meant.
 pub fn meant(unknown: &str, known: &[&str]) -> String {
-    let near = |name: &&&str| strsim::damerau_levenshtein(unknown, name) <= 1 + unknown.len() / 4;
-    match known.iter().filter(near).min_by_key(|name| strsim::damerau_levenshtein(unknown, name)) {
+    let far = |name: &str| strsim::damerau_levenshtein(&unknown.to_lowercase(), name);
+    match known.iter().filter(|name| far(name) <= 1 + unknown.len() / 4).min_by_key(|name| far(name)) {
         Some(name) => format!("did you mean {name}?"),
+        None if known.len() == 1 => format!("expected {}", known[0]),
         None => format!("expected one of {}", known.join(", ")),
     }
 }

@@ -105,18 +105,40 @@ fn mistakes_of_syntax_hide_no_others() {
 [camera]
 fps = 0
 width =
+enabled = True
 [log]
 level = \"loud\"
 level = \"info\"
 [display]
 bus = '/dev/i2c-1
 size = 1
+[camera]
+[mqtt
+url = \"\"
 ";
     let error = parse(text).expect_err("mistakes");
-    let places: Vec<&str> = error.lines().map(|line| line.split(": ").nth(1).expect("a key")).collect();
-    let expected =
-        ["camera.fps", "camera.width", "log.level", "duplicate key level", "display.bus", "display.size"];
-    assert_eq!(places, expected, "{error}");
+    let lines: Vec<&str> = error.lines().filter_map(|line| line.strip_prefix("emotiond.toml:")).collect();
+    let expected = [
+        "2: camera.fps: 0 is out of range (1 to 240)",
+        "3: camera.width: a value is expected: true, 3, 0.5, or a text in quotes",
+        "4: camera.enabled: true is written in small letters",
+        "6: log.level: \"loud\" is none of error, warn, info, debug, trace",
+        "7: level stands twice",
+        "9: display.bus: the closing `'` is missing",
+        "10: display.size: invalid type: integer `1`, expected a string",
+        "11: [camera] stands twice: put its keys together",
+        "12: the closing `]` is missing",
+    ];
+    assert_eq!(lines, expected);
+    let error =
+        parse("[web]\nlive_fps = 0\nallowed_hosts = [\"a\"\nmax_viewers = 3\n[log]\nlevel = \"loud\"\n")
+            .expect_err("open");
+    let lines: Vec<&str> = error.lines().collect();
+    let expected = [
+        "emotiond.toml:2: web.live_fps: 0 is out of range (1 to 60)",
+        "emotiond.toml:4: a list is not closed, or a comma is missing in it",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
-    /// One JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -13,7 +13,7 @@ use crate::vocabulary::name::Name;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// One JSON object a line
+    /// Prints one JSON object a line
     #[arg(long)]
     json: bool,
 }
@@ -22,7 +22,7 @@ pub struct ListArgs {
 pub struct ShowArgs {
     name: Name,
 
-    /// One JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -17,7 +17,7 @@ const TIMES: usize = 21;
 
 #[derive(Debug, clap::Args)]
 pub struct TestArgs {
-    /// One JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -19,7 +19,7 @@ pub struct WhoArgs {
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
 
-    /// One JSON object a photo
+    /// Prints one JSON object a photo
     #[arg(long)]
     json: bool,
 }
