@@ -5,12 +5,14 @@ concatenation, ReLU, average and maximum pooling, mean, fully connected.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
 from ..errors import TrainingError
+from ..recipe import Recipe
 from . import transfer
 
 Features = Any  # a Keras tensor, or several of a net with several scales
@@ -58,6 +60,18 @@ def build(
     elif weights == "imagenet" and name not in transfer.BACKBONES:
         raise TrainingError(f"unable to build net {name}: there are no imagenet weights for it")
     return model
+
+
+def of_recipe(
+    plan: Recipe, weights: Path | None, heads: Callable[[Features], Mapping[str, Any]]
+) -> keras.Model:
+    """Build a recipe's net, started from the weights of a file where one is given."""
+    options = {key: value for key, value in plan.net.items() if key != "name"}
+    if weights is not None:
+        options["weights"] = str(weights)
+    elif options.get("weights", "none") not in ("none", "imagenet"):
+        options["weights"] = "none"
+    return build(plan.net["name"], plan.input.shape, heads, options)
 
 
 def multiply_adds(model: keras.Model) -> int:

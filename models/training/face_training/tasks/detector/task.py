@@ -1,8 +1,7 @@
 """The task of finding faces: boxes and scores of the cells of three maps."""
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...data.batches import composed
 from ...errors import TrainingError
 from ...nets import builders
 from ...nets.models import KerasModel, load_model
@@ -24,7 +24,11 @@ from .teacher import yunet
 
 # The finest maps stay whole while sizes are multiples of this; the last halving rounds up.
 _STEP = 16
-_AHEAD = 8  # batches made while others are learnt
+
+
+_SHAPES = {
+    "boxes": (MOST_FACES, 4), "points": (MOST_FACES, 5, 2), "kinds": (MOST_FACES,), "colour": (),
+}  # fmt: skip
 
 
 class DetectorTask:
@@ -73,34 +77,12 @@ class DetectorTask:
 
     def batches(self, samples: Samples, plan: Recipe, first: int) -> Iterable[Batch]:
         """Return crops with the goals of `Composer.crop`, without end."""
-        batch, composer = plan.train.batch, _composer(samples, plan)
-
-        def made() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-            for number in itertools.count(first * self.steps(samples, plan)):
-                random = np.random.default_rng([plan.train.seed, number])
-                crops = [composer.crop(random) for _ in range(batch)]
-                goals = {name: np.stack([goal[name] for _, goal in crops]) for name in crops[0][1]}
-                yield np.stack([picture for picture, _ in crops]), goals
-
-        def of(*shape: int) -> tf.TensorSpec:
-            return tf.TensorSpec((batch, *shape), tf.float32)
-
-        goals = {
-            "boxes": of(MOST_FACES, 4), "points": of(MOST_FACES, 5, 2), "kinds": of(MOST_FACES),
-            "colour": of(),
-        }  # fmt: skip
-        pictures = tf.TensorSpec((batch, *plan.input.shape), tf.uint8)
-        crops = tf.data.Dataset.from_generator(made, output_signature=(pictures, goals))
-        return crops.map(lambda some, goals: (tf.cast(some, tf.float32) / 255.0, goals)).prefetch(
-            _AHEAD
-        )
+        number = first * self.steps(samples, plan)
+        return composed(plan, number, _composer(samples, plan).crop, _SHAPES)
 
     def build(self, plan: Recipe, weights: Path | None) -> keras.Model:
         """Build the net, started from `weights` where they are given."""
-        options = {key: value for key, value in plan.net.items() if key != "name"}
-        if weights is not None:
-            options["weights"] = str(weights)
-        return builders.build(plan.net["name"], plan.input.shape, heads, options)
+        return builders.of_recipe(plan, weights, heads)
 
     def losses(self, outputs: Tensors, goals: Tensors, plan: Recipe) -> Tensors:
         """Return the loss against the marked faces, and its parts."""

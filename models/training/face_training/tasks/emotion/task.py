@@ -120,12 +120,7 @@ class EmotionTask:
             # In float32, so that the loss does not see the steps of bfloat16.
             return {LOGITS: layers.Dense(len(names), dtype="float32", name=LOGITS)(features)}
 
-        options = {key: value for key, value in plan.net.items() if key != "name"}
-        if weights is not None:
-            options["weights"] = str(weights)
-        elif options.get("weights", "none") not in ("none", "imagenet"):
-            options["weights"] = "none"
-        net = builders.build(plan.net["name"], plan.input.shape, heads, options)
+        net = builders.of_recipe(plan, weights, heads)
         if weights is not None and weights.suffix == ".keras":
             samples.adopt_classes(net.get_layer(LOGITS), weights, names)
         return net

@@ -1,7 +1,6 @@
 """The task of points: where in a cut of one face are eyes, brows, nose, mouth; how does it look."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...data.batches import composed
 from ...errors import TrainingError
 from ...nets import builders
 from ...nets.models import load_model
@@ -21,7 +21,6 @@ from .faces import Faces
 from .net import heads
 from .tables import Cuts, Weights
 
-_AHEAD = 8  # batches made while others are learnt
 _SHAPES = {
     "points": (named.COUNT, 2),
     "box": (4,),
@@ -74,30 +73,12 @@ class PointsTask:
 
     def batches(self, samples: Samples, plan: Recipe, first: int) -> Iterable[Batch]:
         """Return cuts with the goals of `Cutter.cut`, without end."""
-        batch, cutter = plan.train.batch, _cutter(samples, plan)
-
-        def made() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-            for number in itertools.count(first * self.steps(samples, plan)):
-                random = np.random.default_rng([plan.train.seed, number])
-                cuts = [cutter.cut(random) for _ in range(batch)]
-                goals = {name: np.stack([goal[name] for _, goal in cuts]) for name in _SHAPES}
-                yield np.stack([picture for picture, _ in cuts]), goals
-
-        goals = {
-            name: tf.TensorSpec((batch, *shape), tf.float32) for name, shape in _SHAPES.items()
-        }
-        pictures = tf.TensorSpec((batch, *plan.input.shape), tf.uint8)
-        cuts = tf.data.Dataset.from_generator(made, output_signature=(pictures, goals))
-        return cuts.map(lambda some, goals: (tf.cast(some, tf.float32) / 255.0, goals)).prefetch(
-            _AHEAD
-        )
+        number = first * self.steps(samples, plan)
+        return composed(plan, number, _cutter(samples, plan).cut, _SHAPES)
 
     def build(self, plan: Recipe, weights: Path | None) -> keras.Model:
         """Build the net, started from `weights` where they are given."""
-        options = {key: value for key, value in plan.net.items() if key != "name"}
-        if weights is not None:
-            options["weights"] = str(weights)
-        return builders.build(plan.net["name"], plan.input.shape, heads, options)
+        return builders.of_recipe(plan, weights, heads)
 
     def losses(self, outputs: Tensors, goals: Tensors, plan: Recipe) -> Tensors:
         """Return the loss against the teacher's mesh, and its parts."""
