@@ -118,15 +118,46 @@ pub struct AnchorLayer {
     pub per_cell: usize,
 }
 
-/// The sidecar of a BlazeFace detector.
+/// How BlazeFace answers.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct DetectorModel {
-    #[serde(flatten)]
-    pub header: Header,
+pub struct AnchorHeads {
     pub anchors: Vec<AnchorLayer>,
     /// Which output holds boxes and key points, and which the scores.
     pub boxes_output: usize,
     pub scores_output: usize,
+}
+
+/// The name of an output; its numbers are the file's own.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct NamedOutput {
+    pub name: String,
+}
+
+/// How the toolkit's detectors answer: see `search::cells`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct CellHeads {
+    /// Of the feature maps, in pixels of the input.
+    pub strides: Vec<u32>,
+    /// Length of the points' unit, in strides.
+    pub point_unit: f32,
+    /// `boxes`, `points` and `scores`, in the file's order.
+    pub outputs: Vec<NamedOutput>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Heads {
+    Anchors(AnchorHeads),
+    Cells(CellHeads),
+}
+
+/// The sidecar of a face detector.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DetectorModel {
+    #[serde(flatten)]
+    pub header: Header,
+    #[serde(flatten)]
+    pub heads: Heads,
     /// Candidates that overlap more are one face: intersection over union.
     pub iou: f32,
 }
@@ -252,20 +283,26 @@ impl DescriptorModel {
 }
 
 impl DetectorModel {
-    /// Compares with the model's own input; the outputs need the anchors.
+    /// Compares with the model's own input; the outputs need anchors or cells.
     pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         let input = &self.header.input;
         input.check(engine)?;
-        if input.dtype != "float32" || input.channels != 3 {
+        let wanted = match self.heads {
+            Heads::Anchors(_) => "float32",
+            Heads::Cells(_) => "int8",
+        };
+        if input.dtype != wanted || input.channels != 3 {
             return Err(unfit(format!(
-                "a detector's input is RGB float32, not {} of {} channels",
+                "the input of such a detector is {wanted} of 3 channels, not {} of {}",
                 input.dtype, input.channels
             )));
         }
-        if self.anchors.iter().any(|layer| layer.stride == 0) {
-            return Err(unfit("an anchor layer has stride 0".to_owned()));
+        match &self.heads {
+            Heads::Anchors(heads) if heads.anchors.iter().any(|layer| layer.stride == 0) => {
+                Err(unfit("an anchor layer has stride 0".to_owned()))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -69,7 +69,6 @@ mod tests {
             left_eye: point(0.7, 0.3),
             mouth: point(0.5, 0.7),
             nose: point(0.5, 0.5),
-            ..Landmarks::default()
         }
     }
 
@@ -91,7 +90,6 @@ mod tests {
             left_eye: turned(face.left_eye),
             mouth: turned(face.mouth),
             nose: turned(face.nose),
-            ..face
         };
         let square = square(&face, &CHIP).expect("a face");
         assert!(near(square.side, 200.0) && near(square.angle, std::f32::consts::FRAC_PI_2), "{square:?}");

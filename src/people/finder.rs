@@ -145,8 +145,6 @@ fn mean(faces: &[Detection]) -> Detection {
             left_eye: point(|points| points.left_eye),
             nose: point(|points| points.nose),
             mouth: point(|points| points.mouth),
-            right_ear: point(|points| points.right_ear),
-            left_ear: point(|points| points.left_ear),
         },
     }
 }

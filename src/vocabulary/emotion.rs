@@ -148,15 +148,14 @@ impl fmt::Display for State {
 }
 
 /// Key points of a face, in pixels; left and right as seen in the picture's subject (the
-/// subject's right eye is on the picture's left), as BlazeFace orders them.
+/// subject's right eye is on the picture's left).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Landmarks {
     pub right_eye: Point,
     pub left_eye: Point,
     pub nose: Point,
+    /// Its middle.
     pub mouth: Point,
-    pub right_ear: Point,
-    pub left_ear: Point,
 }
 
 /// What a detector says of one face.

@@ -5,23 +5,21 @@
 use crate::nets::sidecar::AnchorLayer;
 use crate::vocabulary::frame::Point;
 
-/// Key points of a face.
-pub const POINTS: usize = 6;
-
-/// Values an anchor: centre, size, key points.
-pub const VALUES: usize = 4 + 2 * POINTS;
+/// Values an anchor: centre, size, six key points.
+pub const VALUES: usize = 16;
 
 /// Raw scores beyond this are clipped before the sigmoid (`score_clipping_thresh`).
 const SCORE_LIMIT: f32 = 100.0;
 
-/// A possible face in the net's unit square.
+/// A possible face in units of the width and height of the net's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     /// 0 to 1.
     pub score: f32,
     /// Left, top, width, height.
     pub bounds: [f32; 4],
-    pub points: [[f32; 2]; POINTS],
+    /// Right eye, left eye, nose, mouth.
+    pub points: [[f32; 2]; 4],
 }
 
 /// Centres of all anchors, in units of the input's side: layer by layer, row by row, as often as the
@@ -74,7 +72,7 @@ pub fn decode(
     candidates
 }
 
-fn sigmoid(logit: f32) -> f32 {
+pub fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
@@ -112,6 +110,6 @@ mod tests {
         let [x, y, w, h] = face.bounds;
         assert!(near(x, 0.35) && near(y, 0.075) && near(w, 0.5) && near(h, 0.25), "{face:?}");
         assert!(near(face.points[0][0], 0.4) && near(face.points[0][1], 0.25), "{face:?}");
-        assert!(near(face.points[5][0], 0.6) && near(face.points[5][1], 0.35), "{face:?}");
+        assert!(near(face.points[3][0], 0.6) && near(face.points[3][1], 0.35), "{face:?}");
     }
 }

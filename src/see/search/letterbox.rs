@@ -1,4 +1,4 @@
-//! From a frame to the net's square input: a square region of the frame, bilinear, black beyond the
+//! From a frame to BlazeFace's square input: a square region of the frame, bilinear, black beyond the
 //! frame. Positions and border are those of MediaPipe 0.10.21's `ImageToTensorCalculator` on the CPU
 //! (`image_to_tensor_converter_opencv.cc`, `keep_aspect_ratio`, `BORDER_ZERO`), on which the nets were
 //! made: output pixel i takes the frame's pixel `start + i * step`. The nets want just that: centres
@@ -7,32 +7,42 @@
 
 use crate::vocabulary::frame::{Frame, PixelFormat};
 
-/// A square of a frame in pixels; may reach beyond it.
+/// A part of a frame in pixels; may reach beyond it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Region {
     pub x: f32,
     pub y: f32,
-    pub side: f32,
+    pub width: f32,
+    pub height: f32,
 }
 
 impl Region {
-    /// The smallest square around the whole frame.
-    pub fn whole(frame: &Frame) -> Self {
-        let side = frame.width.max(frame.height) as f32;
-        Self { x: (frame.width as f32 - side) / 2.0, y: (frame.height as f32 - side) / 2.0, side }
+    /// The smallest region of `aspect` (width over height) around the whole frame.
+    pub fn whole(frame: &Frame, aspect: f32) -> Self {
+        let (width, height) = (frame.width as f32, frame.height as f32);
+        let region =
+            Self { x: 0.0, y: 0.0, width: width.max(height * aspect), height: height.max(width / aspect) };
+        Self { x: (width - region.width) / 2.0, y: (height - region.height) / 2.0, ..region }
     }
 
-    /// The square `factor` times as large around the same centre.
+    /// The region `factor` times as large around the same centre.
     pub fn enlarged(self, factor: f32) -> Self {
-        let more = self.side * (factor - 1.0) / 2.0;
-        Self { x: self.x - more, y: self.y - more, side: self.side * factor }
+        let more = |side: f32| side * (factor - 1.0) / 2.0;
+        Self {
+            x: self.x - more(self.width),
+            y: self.y - more(self.height),
+            width: self.width * factor,
+            height: self.height * factor,
+        }
     }
 
-    /// Squares of `part` of the frame's longer side that together cover the frame.
-    pub fn tiles(frame: &Frame, part: f32) -> impl Iterator<Item = Self> {
-        let side = frame.width.max(frame.height) as f32 * part;
-        let columns = starts(frame.width as f32, side);
-        starts(frame.height as f32, side).flat_map(move |y| columns.clone().map(move |x| Self { x, y, side }))
+    /// Regions of `part` of the size of [`Self::whole`] that together cover the frame.
+    pub fn tiles(frame: &Frame, aspect: f32, part: f32) -> impl Iterator<Item = Self> {
+        let Self { width, height, .. } = Self::whole(frame, aspect);
+        let (width, height) = (width * part, height * part);
+        let columns = starts(frame.width as f32, width);
+        starts(frame.height as f32, height)
+            .flat_map(move |y| columns.clone().map(move |x| Self { x, y, width, height }))
     }
 }
 
@@ -94,7 +104,7 @@ impl Letterbox {
 
     /// Replaces `out` by the bytes of `region` of `frame` as the net's input.
     pub fn fill(&mut self, frame: &Frame, region: Region, out: &mut Vec<u8>) {
-        let (step_x, step_y) = (region.side / self.width as f32, region.side / self.height as f32);
+        let (step_x, step_y) = (region.width / self.width as f32, region.height / self.height as f32);
         self.columns.clear();
         let column = |index| Tap::new(region.x + index as f32 * step_x, frame.width);
         self.columns.extend((0..self.width).map(column));
@@ -177,7 +187,7 @@ mod tests {
         let mut expected = vec![0.0; 12];
         expected.extend((0..8).flat_map(|pixel| [30.0 * pixel as f32, 255.0, 7.0]));
         expected.resize(48, 0.0);
-        assert_eq!(filled(&frame, Region::whole(&frame), 4), expected);
+        assert_eq!(filled(&frame, Region::whole(&frame, 1.0), 4), expected);
     }
 
     #[test]
@@ -185,7 +195,7 @@ mod tests {
         let frame = gray(2, 4, &[10, 20, 30, 40, 50, 60, 70, 80]);
         let expected =
             [0, 10, 20, 0, 0, 30, 40, 0, 0, 50, 60, 0, 0, 70, 80, 0].map(|value| value as f32).to_vec();
-        assert_eq!(filled_gray(&frame, Region::whole(&frame), 4), expected);
+        assert_eq!(filled_gray(&frame, Region::whole(&frame, 1.0), 4), expected);
     }
 
     #[test]
@@ -194,7 +204,7 @@ mod tests {
         let frame = gray(6, 6, &data);
         // Rows and columns 0, 2 and 4.
         let expected = [0.0, 2.0, 4.0, 12.0, 14.0, 16.0, 24.0, 26.0, 28.0];
-        assert_eq!(filled_gray(&frame, Region::whole(&frame), 3), expected);
+        assert_eq!(filled_gray(&frame, Region::whole(&frame, 1.0), 3), expected);
     }
 
     #[test]
@@ -203,14 +213,14 @@ mod tests {
         // Positions 0, 0.5, 1 and 1.5; beyond pixel 1 the frame fades into black.
         let expected =
             [0, 50, 100, 50, 100, 85, 70, 35, 200, 120, 40, 20, 100, 60, 20, 10].map(|value| value as f32);
-        assert_eq!(filled_gray(&frame, Region::whole(&frame), 4), expected);
+        assert_eq!(filled_gray(&frame, Region::whole(&frame, 1.0), 4), expected);
     }
 
     #[test]
     fn an_enlarged_region_surrounds_the_frame() {
         let frame = gray(2, 2, &[90, 100, 200, 40]);
-        let region = Region::whole(&frame).enlarged(2.0);
-        assert_eq!(region, Region { x: -1.0, y: -1.0, side: 4.0 });
+        let region = Region::whole(&frame, 1.0).enlarged(2.0);
+        assert_eq!(region, Region { x: -1.0, y: -1.0, width: 4.0, height: 4.0 });
         let mut expected = [0.0; 16];
         (expected[5], expected[6], expected[9], expected[10]) = (90.0, 100.0, 200.0, 40.0);
         assert_eq!(filled_gray(&frame, region, 4), expected);
@@ -218,9 +228,11 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_frame_and_overlap() {
-        let tiles: Vec<_> = Region::tiles(&gray(100, 50, &[0; 5000]), 0.75).collect();
-        let tile = |x| Region { x, y: -12.5, side: 75.0 };
+        let tiles: Vec<_> = Region::tiles(&gray(100, 50, &[0; 5000]), 1.0, 0.75).collect();
+        let tile = |x| Region { x, y: -12.5, width: 75.0, height: 75.0 };
         assert_eq!(tiles, [tile(0.0), tile(25.0)]);
-        assert_eq!(Region::tiles(&gray(10, 10, &[0; 100]), 0.5).count(), 9);
+        let wide = Region::whole(&gray(60, 60, &[0; 3600]), 4.0 / 3.0);
+        assert_eq!(wide, Region { x: -10.0, y: 0.0, width: 80.0, height: 60.0 });
+        assert_eq!(Region::tiles(&gray(10, 10, &[0; 100]), 1.0, 0.5).count(), 9);
     }
 }

@@ -1,20 +1,24 @@
-//! Finding faces in a frame: BlazeFace (Bazarevsky et al. 2019, arXiv:1907.05047) as MediaPipe 0.10
-//! runs it. Pure apart from the engine.
+//! Finding faces in a frame: by the toolkit's own detectors, or by BlazeFace (Bazarevsky et al. 2019,
+//! arXiv:1907.05047) as MediaPipe 0.10 runs it. Pure apart from the engine.
 
 mod boxes;
+mod cells;
 mod letterbox;
 mod nms;
+mod planes;
 
 use std::ops::RangeInclusive;
 
 use crate::config;
 use crate::nets::engine::{DType, Engine, EngineError};
-use crate::nets::sidecar::{DetectorModel, Unfit};
+use crate::nets::sidecar::{AnchorHeads, DetectorModel, Heads, Unfit};
 use crate::vocabulary::emotion::{Detection, Landmarks};
 use crate::vocabulary::frame::{Frame, Point, Rect};
 
 use boxes::Candidate;
+use cells::Cells;
 use letterbox::{Letterbox, Region};
+use planes::Planes;
 
 /// A face that fills a photo is missed by nets made on faces with surroundings: a photo in which
 /// nothing is found is looked at from farther away, by these factors.
@@ -42,24 +46,29 @@ pub struct FaceDetector {
     engine: Box<dyn Engine>,
     model: DetectorModel,
     settings: config::Detector,
-    anchors: Vec<Point>,
-    letterbox: Letterbox,
+    kind: Kind,
     input: Vec<u8>,
 }
 
-impl FaceDetector {
-    /// # Errors
-    /// When the sidecar does not describe the engine's model.
-    pub fn new(
-        engine: Box<dyn Engine>,
-        model: DetectorModel,
-        settings: &config::Detector,
-    ) -> Result<Self, Unfit> {
-        model.check(engine.as_ref())?;
+/// How a kind of net is shown a region, and what it says of it.
+enum Kind {
+    BlazeFace { heads: AnchorHeads, anchors: Vec<Point>, letterbox: Letterbox },
+    Cells { cells: Cells, planes: Planes },
+}
+
+impl Kind {
+    fn new(model: &DetectorModel, engine: &dyn Engine) -> Result<Self, Unfit> {
+        model.check(engine)?;
         let input = &model.header.input;
-        let anchors = boxes::anchors(&model.anchors, input.width, input.height);
-        let counts = [(model.boxes_output, boxes::VALUES), (model.scores_output, 1)];
-        for (index, values) in counts {
+        let heads = match &model.heads {
+            Heads::Anchors(heads) => heads.clone(),
+            Heads::Cells(heads) => {
+                let cells = Cells::new(heads, input, engine)?;
+                return Ok(Self::Cells { cells, planes: Planes::new(input.width, input.height) });
+            }
+        };
+        let anchors = boxes::anchors(&heads.anchors, input.width, input.height);
+        for (index, values) in [(heads.boxes_output, boxes::VALUES), (heads.scores_output, 1)] {
             let tensor = engine
                 .outputs()
                 .get(index)
@@ -74,7 +83,56 @@ impl FaceDetector {
             }
         }
         let letterbox = Letterbox::new(input.width, input.height, input.mean, input.std);
-        Ok(Self { engine, model, settings: settings.clone(), anchors, letterbox, input: Vec::new() })
+        Ok(Self::BlazeFace { heads, anchors, letterbox })
+    }
+
+    /// The faces in a region, the most certain first.
+    fn faces(
+        &mut self,
+        engine: &mut dyn Engine,
+        model: &DetectorModel,
+        shown: (&Frame, Region),
+        buffer: &mut Vec<u8>,
+        min_score: f32,
+    ) -> Result<Vec<Candidate>, EngineError> {
+        let (frame, region) = shown;
+        let size = (model.header.input.width, model.header.input.height);
+        Ok(match self {
+            Self::BlazeFace { heads, anchors, letterbox } => {
+                letterbox.fill(frame, region, buffer);
+                engine.run(buffer)?;
+                let (boxes, scores) = (engine.output(heads.boxes_output), engine.output(heads.scores_output));
+                nms::weighted(boxes::decode(boxes, scores, anchors, size, min_score), model.iou)
+            }
+            Self::Cells { cells, planes } => {
+                planes.fill(frame, region, buffer);
+                engine.run(buffer)?;
+                nms::surest(cells.decode(engine, size, min_score), model.iou)
+            }
+        })
+    }
+}
+
+impl FaceDetector {
+    /// # Errors
+    /// When the sidecar does not describe the engine's model.
+    pub fn new(
+        engine: Box<dyn Engine>,
+        model: DetectorModel,
+        settings: &config::Detector,
+    ) -> Result<Self, Unfit> {
+        let kind = Kind::new(&model, engine.as_ref())?;
+        Ok(Self { engine, model, settings: settings.clone(), kind, input: Vec::new() })
+    }
+
+    fn whole(&self, frame: &Frame) -> Region {
+        Region::whole(frame, self.aspect())
+    }
+
+    /// Width over height of the net's input.
+    fn aspect(&self) -> f32 {
+        let input = &self.model.header.input;
+        input.width as f32 / input.height as f32
     }
 
     /// The model's name and version.
@@ -85,7 +143,7 @@ impl FaceDetector {
     /// The faces in `frame`, the most certain first, in pixels of the frame; at most
     /// `detector.max_faces`, each at least as certain and as large as configured.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let mut faces = self.look(frame, Region::whole(frame), self.settings.min_score)?;
+        let mut faces = self.look(frame, self.whole(frame), self.settings.min_score)?;
         faces.truncate(self.settings.max_faces);
         Ok(faces)
     }
@@ -94,7 +152,7 @@ impl FaceDetector {
     /// so the net looks up to seven times: at tiles for small faces, and from farther away for one
     /// that fills the photo.
     pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let mut faces = self.look(photo, Region::whole(photo), self.settings.min_score)?;
+        let mut faces = self.look(photo, self.whole(photo), self.settings.min_score)?;
         if faces.is_empty() {
             faces = self.look_from_afar(photo)?;
         }
@@ -112,10 +170,10 @@ impl FaceDetector {
         factor: f32,
         min_score: f32,
     ) -> Result<Vec<Detection>, EngineError> {
-        self.look(photo, Region::whole(photo).enlarged(factor), min_score)
+        self.look(photo, self.whole(photo).enlarged(factor), min_score)
     }
 
-    /// The face again, in a square whose side is `factor` times that of its box: with a face of always the
+    /// The face again, in a region whose shorter side is `factor` times the longer of its box: with a face of always the
     /// same size in the same place, the net places the key points better. `None` where it sees none there.
     pub fn look_closer(
         &mut self,
@@ -124,8 +182,9 @@ impl FaceDetector {
         factor: f32,
     ) -> Result<Option<Detection>, EngineError> {
         let (center, bounds) = (face.bounds.center(), face.bounds);
-        let side = bounds.width.max(bounds.height);
-        let region = Region { x: center.x - side / 2.0, y: center.y - side / 2.0, side }.enlarged(factor);
+        let side = factor * bounds.width.max(bounds.height);
+        let (width, height) = (side * self.aspect().max(1.0), side / self.aspect().min(1.0));
+        let region = Region { x: center.x - width / 2.0, y: center.y - height / 2.0, width, height };
         let faces = self.look(frame, region, LOOSE_SCORE)?;
         let overlap = |face: &Detection| face.bounds.iou(&bounds);
         let nearest = faces.into_iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
@@ -135,7 +194,7 @@ impl FaceDetector {
     fn look_from_afar(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
         let shorter = photo.width.min(photo.height) as f32;
         for factor in ZOOM_OUT {
-            let region = Region::whole(photo).enlarged(factor);
+            let region = self.whole(photo).enlarged(factor);
             let mut faces = self.look(photo, region, self.settings.min_score)?;
             faces.retain(|face| FILLING.contains(&(face.bounds.width / shorter)));
             if !faces.is_empty() {
@@ -150,7 +209,7 @@ impl FaceDetector {
         let mut faces = Vec::new();
         if photo.width.max(photo.height) as f32 * TILE > self.model.header.input.width as f32 {
             let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
-            for tile in Region::tiles(photo, TILE) {
+            for tile in Region::tiles(photo, self.aspect(), TILE) {
                 faces.extend(self.look(photo, tile, min_score)?);
             }
         }
@@ -159,33 +218,34 @@ impl FaceDetector {
 
     /// All faces of the configured size in `region` of `frame`, the most certain first.
     fn look(&mut self, frame: &Frame, region: Region, min_score: f32) -> Result<Vec<Detection>, EngineError> {
-        self.letterbox.fill(frame, region, &mut self.input);
-        self.engine.run(&self.input)?;
-        let input = &self.model.header.input;
-        let candidates = boxes::decode(
-            self.engine.output(self.model.boxes_output),
-            self.engine.output(self.model.scores_output),
-            &self.anchors,
-            (input.width, input.height),
+        let faces = self.kind.faces(
+            self.engine.as_mut(),
+            &self.model,
+            (frame, region),
+            &mut self.input,
             min_score,
-        );
+        )?;
         let least = self.settings.min_size as f32;
-        let faces = nms::weighted(candidates, self.model.iou);
         let faces = faces.iter().map(|face| to_frame(face, region));
         Ok(faces.filter(|face| face.bounds.width.min(face.bounds.height) >= least).collect())
     }
 }
 
-/// From the net's unit square to pixels of the frame.
+/// From units of the net's input to pixels of the frame.
 fn to_frame(candidate: &Candidate, region: Region) -> Detection {
-    let point = |[x, y]: [f32; 2]| Point { x: region.x + x * region.side, y: region.y + y * region.side };
+    let point = |[x, y]: [f32; 2]| Point { x: region.x + x * region.width, y: region.y + y * region.height };
     let [x, y, width, height] = candidate.bounds;
     let corner = point([x, y]);
-    let [right_eye, left_eye, nose, mouth, right_ear, left_ear] = candidate.points.map(point);
+    let [right_eye, left_eye, nose, mouth] = candidate.points.map(point);
     Detection {
-        bounds: Rect { x: corner.x, y: corner.y, width: width * region.side, height: height * region.side },
+        bounds: Rect {
+            x: corner.x,
+            y: corner.y,
+            width: width * region.width,
+            height: height * region.height,
+        },
         score: candidate.score,
-        landmarks: Landmarks { right_eye, left_eye, nose, mouth, right_ear, left_ear },
+        landmarks: Landmarks { right_eye, left_eye, nose, mouth },
     }
 }
 
@@ -230,8 +290,8 @@ mod tests {
             let candidates =
                 boxes::decode(&bytes(&values), &bytes(&scores), &anchors, (side, side), min_score);
             let region = match case["picture"].as_str() {
-                Some("pair") => Region { x: 0.0, y: -256.0, side: 1024.0 },
-                _ => Region { x: 0.0, y: 0.0, side: 512.0 },
+                Some("pair") => Region { x: 0.0, y: -256.0, width: 1024.0, height: 1024.0 },
+                _ => Region { x: 0.0, y: 0.0, width: 512.0, height: 512.0 },
             };
             let faces = nms::weighted(candidates, 0.3);
             let expected = case["faces"].as_array().expect("faces");
