@@ -7,7 +7,7 @@ use serde::Serialize;
 use v4l::Device;
 
 use super::negotiate::{Pause, Size};
-use super::node::{Node, by_id, fourccs, no_known_format, numbered, pauses, sizes, text};
+use super::node::{Node, NodeError, by_id, fourccs, no_known_format, numbered, pauses, sizes, text};
 use super::source::panic_text;
 use crate::media::decode::Encoding;
 
@@ -48,14 +48,14 @@ pub fn cameras() -> Vec<CameraInfo> {
             CameraInfo { path, by_id, card: None, driver: None, formats: Vec::new(), problem: None };
         // The crate panics on values that it does not know.
         let described = catch_unwind(AssertUnwindSafe(|| describe(&mut info)))
-            .unwrap_or_else(|panic| Err(format!("the driver's answer: {}", panic_text(&*panic))));
-        info.problem = described.err();
+            .unwrap_or_else(|panic| Err(NodeError::Panicked(panic_text(&*panic))));
+        info.problem = described.err().map(|error| error.to_string());
         info
     };
     numbered().into_iter().map(info).collect()
 }
 
-fn describe(info: &mut CameraInfo) -> Result<(), String> {
+fn describe(info: &mut CameraInfo) -> Result<(), NodeError> {
     let node = Node::open(&info.path)?;
     info.card = Some(node.card.clone());
     info.driver = Some(node.driver.clone());

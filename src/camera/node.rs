@@ -57,6 +57,28 @@ pub(super) fn numbered() -> Vec<PathBuf> {
     nodes.into_iter().map(|(_, path)| path).collect()
 }
 
+/// Why a node cannot be used as a camera.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NodeError {
+    #[error("not a V4L2 device")]
+    NoDevice,
+    #[error("{}", cause(.0))]
+    Open(#[source] io::Error),
+    #[error("{action}: {}", cause(source))]
+    Set { action: &'static str, source: io::Error },
+    /// What it is instead.
+    #[error("{0}")]
+    NoCamera(&'static str),
+    #[error("it offers no format")]
+    NoFormat,
+    #[error("none of its formats is known: {0} (raw sensor? start this program under libcamerify)")]
+    UnknownFormats(String),
+    #[error("the driver chose the format {0}, which is not known")]
+    Chosen(FourCC),
+    #[error("the driver's answer: {0}")]
+    Panicked(String),
+}
+
 /// An open node and what it says of itself.
 pub(super) struct Node {
     pub device: Device,
@@ -66,14 +88,14 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub fn open(path: &Path) -> Result<Self, NodeError> {
         // Opening a FIFO for writing, as the crate does, would wait or spoil it.
-        let metadata = std::fs::metadata(path).map_err(|error| cause(&error))?;
+        let metadata = std::fs::metadata(path).map_err(NodeError::Open)?;
         if !std::os::unix::fs::FileTypeExt::is_char_device(&metadata.file_type()) {
-            return Err("not a V4L2 device".to_owned());
+            return Err(NodeError::NoDevice);
         }
-        let device = Device::with_path(path).map_err(|error| cause(&error))?;
-        let raw = query_capabilities(&device).map_err(|error| cause(&error))?;
+        let device = Device::with_path(path).map_err(NodeError::Open)?;
+        let raw = query_capabilities(&device).map_err(NodeError::Open)?;
         let capabilities =
             if raw.capabilities & V4L2_CAP_DEVICE_CAPS != 0 { raw.device_caps } else { raw.capabilities };
         Ok(Self {
@@ -85,7 +107,7 @@ impl Node {
     }
 
     /// Whether frames can be captured as this program does it.
-    pub fn check_capture(&self) -> Result<(), String> {
+    pub fn check_capture(&self) -> Result<(), NodeError> {
         check_capture(self.capabilities)
     }
 }
@@ -112,7 +134,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).trim().replace(char::is_control, " ")
 }
 
-fn check_capture(capabilities: Flags) -> Result<(), String> {
+fn check_capture(capabilities: Flags) -> Result<(), NodeError> {
     let reason = if capabilities.intersects(Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE) {
         "it is a codec or scaler, no camera"
     } else if capabilities.contains(Flags::VIDEO_CAPTURE) {
@@ -129,7 +151,7 @@ fn check_capture(capabilities: Flags) -> Result<(), String> {
     } else {
         "it does not capture video"
     };
-    Err(reason.to_owned())
+    Err(NodeError::NoCamera(reason))
 }
 
 /// What a driver offers that can be decoded, as far as `wish` is concerned.
@@ -158,16 +180,9 @@ pub(super) fn modes(device: &Device, wish: &Wish) -> Vec<Mode> {
 }
 
 /// Why none of the device's formats will do.
-pub(super) fn no_known_format(device: &Device) -> String {
+pub(super) fn no_known_format(device: &Device) -> NodeError {
     let offered: Vec<String> = fourccs(device).iter().map(ToString::to_string).collect();
-    if offered.is_empty() {
-        "it offers no format".to_owned()
-    } else {
-        format!(
-            "none of its formats is known: {} (raw sensor? start this program under libcamerify)",
-            offered.join(", ")
-        )
-    }
+    if offered.is_empty() { NodeError::NoFormat } else { NodeError::UnknownFormats(offered.join(", ")) }
 }
 
 pub(super) fn fourccs(device: &Device) -> Vec<FourCC> {
@@ -226,7 +241,7 @@ mod tests {
     #[test]
     fn nodes_that_are_no_cameras() {
         let streaming = Flags::STREAMING | Flags::READ_WRITE;
-        assert_eq!(check_capture(Flags::VIDEO_CAPTURE | streaming), Ok(()));
+        assert!(check_capture(Flags::VIDEO_CAPTURE | streaming).is_ok());
         let cases = [
             (Flags::VIDEO_CAPTURE, "stream"),
             (Flags::META_CAPTURE | streaming, "metadata"),
@@ -236,7 +251,7 @@ mod tests {
             (Flags::RADIO, "does not capture"),
         ];
         for (flags, word) in cases {
-            let reason = check_capture(flags).expect_err(word);
+            let reason = check_capture(flags).expect_err(word).to_string();
             assert!(reason.contains(word), "{reason}");
         }
     }

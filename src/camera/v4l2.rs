@@ -19,7 +19,7 @@ use v4l::video::capture::Parameters;
 use v4l::{Device, Format, Fraction};
 
 use super::negotiate::{Interval, Mode, Wish};
-use super::node::{self, Node, cause};
+use super::node::{self, Node, NodeError, cause};
 use super::source::{Camera, CameraError, first_frame, panic_text};
 use crate::config;
 use crate::media::decode::{self, Encoding, Layout, Range};
@@ -53,20 +53,23 @@ impl V4l2Camera {
     /// # Errors
     /// [`CameraError::Open`] with the cause and, where one is known, the remedy.
     pub fn open(path: &Path, config: &config::Camera) -> Result<Self, CameraError> {
-        let failed = |reason: String| CameraError::Open { source_name: path.display().to_string(), reason };
+        let failed = |error: NodeError| CameraError::Open {
+            source_name: path.display().to_string(),
+            reason: error.to_string(),
+        };
         // The crate panics on values that it does not know, such as a new colour space.
         catch_unwind(AssertUnwindSafe(|| Self::start(path, config)))
-            .unwrap_or_else(|panic| Err(format!("the driver's answer: {}", panic_text(&*panic))))
+            .unwrap_or_else(|panic| Err(NodeError::Panicked(panic_text(&*panic))))
             .map_err(failed)
     }
 
-    fn start(path: &Path, config: &config::Camera) -> Result<Self, String> {
+    fn start(path: &Path, config: &config::Camera) -> Result<Self, NodeError> {
         let node = Node::open(path)?;
         node.check_capture()?;
         let wish = Wish { width: config.width, height: config.height, fps: config.fps };
         let modes = node::modes(&node.device, &wish);
         let mode = wish.choose(&modes).ok_or_else(|| node::no_known_format(&node.device))?;
-        let said = |action: &'static str| move |error: io::Error| format!("{action}: {}", cause(&error));
+        let said = |action: &'static str| move |source: io::Error| NodeError::Set { action, source };
         let format = set_format(&node.device, &mode).map_err(said("unable to set the format"))?;
         let layout = layout(&format)?;
         let fps = set_rate(&node.device, &wish, &mode);
@@ -87,14 +90,14 @@ impl V4l2Camera {
         match CaptureStream::next(&mut *camera.stream) {
             Ok(_) => camera.holds_buffer = true,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-            Err(error) => return Err(format!("unable to start the stream: {}", cause(&error))),
+            Err(error) => return Err(said("unable to start the stream")(error)),
         }
         Ok(camera)
     }
 
     /// Waits for a first whole frame and keeps it for [`Camera::next`].
-    fn probe(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), String> {
-        self.probed = Some(first_frame(self, go_on).map_err(|error| error.to_string())?);
+    fn probe(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), CameraError> {
+        self.probed = Some(first_frame(self, go_on)?);
         Ok(())
     }
 
@@ -171,7 +174,7 @@ impl Camera for V4l2Camera {
         let result = if metadata.flags.contains(Flags::ERROR) {
             Err("the driver marked it as damaged".to_owned())
         } else {
-            decode::decode(&layout, bytes)
+            decode::decode(&layout, bytes).map_err(|error| error.to_string())
         };
         self.numbers = numbers;
         let pixels = result.map_err(|reason| self.without_frame(CameraError::Damaged(reason)))?;
@@ -211,13 +214,11 @@ pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l
         if !go_on() {
             break;
         }
-        let opened = V4l2Camera::open(&path, config).map_err(|error| match error {
-            CameraError::Open { reason, .. } => reason,
-            other => other.to_string(),
-        });
+        let opened = V4l2Camera::open(&path, config);
         match opened.and_then(|mut camera| camera.probe(go_on).map(|()| camera)) {
             Ok(camera) => return Ok(camera),
-            Err(reason) => tried.push(format!("{}: {reason}", path.display())),
+            Err(CameraError::Open { reason, .. }) => tried.push(format!("{}: {reason}", path.display())),
+            Err(error) => tried.push(format!("{}: {error}", path.display())),
         }
     }
     let reason = if tried.is_empty() {
@@ -237,9 +238,8 @@ fn set_format(device: &Device, mode: &Mode) -> io::Result<Format> {
 }
 
 /// What the driver really set, as far as it can be decoded.
-fn layout(format: &Format) -> Result<Layout, String> {
-    let encoding = Encoding::from_fourcc(format.fourcc.repr)
-        .ok_or_else(|| format!("the driver chose the format {}, which is not known", format.fourcc))?;
+fn layout(format: &Format) -> Result<Layout, NodeError> {
+    let encoding = Encoding::from_fourcc(format.fourcc.repr).ok_or(NodeError::Chosen(format.fourcc))?;
     // V4L2_MAP_QUANTIZATION_DEFAULT of linux/videodev2.h.
     let range = match (format.quantization, format.colorspace) {
         (Quantization::FullRange, _) | (Quantization::Default, Colorspace::JPEG) => Range::Full,
@@ -303,6 +303,6 @@ mod tests {
         format.quantization = Quantization::LimitedRange;
         assert_eq!(layout(&format).expect("known").range, Range::Limited);
         format.fourcc = FourCC::new(b"H264");
-        assert!(layout(&format).expect_err("unknown").contains("H264"));
+        assert!(layout(&format).expect_err("unknown").to_string().contains("H264"));
     }
 }

@@ -30,6 +30,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::base::printable::printable;
 use crate::config::{Config, Places};
 
+use status::UsageError;
+
 pub use status::{Status, lines};
 
 const CONFIGURATION: &str = "Configuration";
@@ -128,8 +130,8 @@ fn log_to_stderr(level: log::LevelFilter) {
         .init();
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+fn key_value(text: &str) -> Result<(String, String), UsageError> {
     text.split_once('=')
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-        .ok_or_else(|| format!("{text:?} is not KEY=VALUE"))
+        .ok_or_else(|| UsageError(format!("{text:?} is not KEY=VALUE")))
 }

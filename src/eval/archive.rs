@@ -36,8 +36,8 @@ pub fn with_reader<T>(
             reason: format!("damaged or cut short: {error} (copy it again)"),
         };
         let mut archive = zip::ZipArchive::new(file).map_err(damaged)?;
-        let name =
-            only_csv(&archive).map_err(|reason| DatasetError::File { path: path.to_owned(), reason })?;
+        let name = only_csv(&archive)
+            .map_err(|error| DatasetError::File { path: path.to_owned(), reason: error.to_string() })?;
         let mut entry = archive.by_name(&name).map_err(damaged)?;
         use_it(&mut entry)
     } else {
@@ -45,12 +45,21 @@ pub fn with_reader<T>(
     }
 }
 
-fn only_csv<R: Read + Seek>(archive: &zip::ZipArchive<R>) -> Result<String, String> {
+/// Which of a zip's files is the dataset cannot be told.
+#[derive(Debug, thiserror::Error)]
+enum ZipError {
+    #[error("the zip holds no CSV")]
+    None,
+    #[error("the zip holds several CSVs: {} (unpack the one to use)", .0.join(", "))]
+    Several(Vec<String>),
+}
+
+fn only_csv<R: Read + Seek>(archive: &zip::ZipArchive<R>) -> Result<String, ZipError> {
     let is_csv = |name: &&str| name.to_ascii_lowercase().ends_with(".csv") && !name.starts_with("__MACOSX");
     let names: Vec<&str> = archive.file_names().filter(is_csv).collect();
     match names[..] {
         [name] => Ok(name.to_owned()),
-        [] => Err("the zip holds no CSV".to_owned()),
-        _ => Err(format!("the zip holds several CSVs: {} (unpack the one to use)", names.join(", "))),
+        [] => Err(ZipError::None),
+        _ => Err(ZipError::Several(names.into_iter().map(str::to_owned).collect())),
     }
 }

@@ -64,8 +64,8 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
         if selection.split.is_some_and(|split| split != usage) {
             continue;
         }
-        let own = label(emotion).map_err(|reason| table.bad(reason))?;
-        let pixels = pixels(face).map_err(|reason| table.bad(reason))?;
+        let own = label(emotion).map_err(|error| table.bad(error.to_string()))?;
+        let pixels = pixels(face).map_err(|error| table.bad(error.to_string()))?;
         match vote.unwrap_or(Some(own)) {
             Some(label) => {
                 data.samples.push(Sample { label, picture: Picture::Row { row: table.row, pixels } })
@@ -161,22 +161,32 @@ impl Votes<'_> {
     }
 }
 
-fn label(text: &str) -> Result<Emotion, String> {
-    let number: usize = text.parse().map_err(|_| format!("emotion {text:?} is no number"))?;
-    LABELS.get(number).copied().ok_or_else(|| format!("emotion {number} is none of 0 to 6"))
+/// What is wrong with a row.
+#[derive(Debug, thiserror::Error)]
+enum RowError {
+    #[error("emotion {0:?} is no number")]
+    NoNumber(String),
+    #[error("emotion {0} is none of 0 to 6")]
+    NoLabel(usize),
+    #[error("pixel {0:?} is none of 0 to 255")]
+    NoPixel(String),
+    #[error("{found} pixels instead of {expected}")]
+    Pixels { found: usize, expected: usize },
 }
 
-fn pixels(text: &str) -> Result<Vec<u8>, String> {
+fn label(text: &str) -> Result<Emotion, RowError> {
+    let number: usize = text.parse().map_err(|_| RowError::NoNumber(text.to_owned()))?;
+    LABELS.get(number).copied().ok_or(RowError::NoLabel(number))
+}
+
+fn pixels(text: &str) -> Result<Vec<u8>, RowError> {
     let pixels: Vec<u8> = text
         .split_ascii_whitespace()
-        .map(|value| value.parse().map_err(|_| format!("pixel {value:?} is none of 0 to 255")))
+        .map(|value| value.parse().map_err(|_| RowError::NoPixel(value.to_owned())))
         .collect::<Result<_, _>>()?;
     let expected = (SIDE * SIDE) as usize;
-    if pixels.len() == expected {
-        Ok(pixels)
-    } else {
-        Err(format!("{} pixels instead of {expected}", pixels.len()))
-    }
+    let found = pixels.len();
+    if found == expected { Ok(pixels) } else { Err(RowError::Pixels { found, expected }) }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use device::DeviceError;
 use crate::base::mutex::lock;
 use crate::config::Config;
 use crate::media::photo;
+use crate::nets::engine::EngineError;
 use crate::pipeline::{Pipeline, load};
 use crate::tell::history;
 use crate::vocabulary::wire;
@@ -39,6 +40,23 @@ pub enum McpError {
     SetUp(std::io::Error),
     #[error("unable to speak with the client: {0}")]
     Client(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error("the question was given up: {0}")]
+    GivenUp(#[from] tokio::task::JoinError),
+    #[error("{} is no absolute path", .0.display())]
+    Relative(PathBuf),
+    #[error(transparent)]
+    Photo(#[from] photo::PhotoError),
+    #[error(transparent)]
+    Nets(#[from] load::ModelError),
+    #[error(transparent)]
+    Run(#[from] EngineError),
 }
 
 #[derive(Clone)]
@@ -80,7 +98,9 @@ impl Tools {
         open_world_hint = false
     ))]
     async fn current_state(&self) -> CallToolResult {
-        self.ask("/api/v1/state".to_owned()).await.map_or_else(refused, CallToolResult::structured)
+        self.ask("/api/v1/state".to_owned())
+            .await
+            .map_or_else(|error| refused(error.to_string()), CallToolResult::structured)
     }
 
     /// For how many seconds each expression was seen lately (the last hour unless told otherwise), how often
@@ -99,7 +119,7 @@ impl Tools {
         }
         match self.ask(format!("/api/v1/history?minutes={minutes}")).await {
             Ok(history) => CallToolResult::structured(shortened(history, args.by_minute)),
-            Err(error) => refused(error),
+            Err(error) => refused(error.to_string()),
         }
     }
 
@@ -116,7 +136,7 @@ impl Tools {
         let answer = tokio::task::spawn_blocking(move || tools.classify(&path)).await;
         match answer {
             Ok(Ok(picture)) => CallToolResult::structured(serde_json::json!(picture)),
-            Ok(Err(error)) => refused(error),
+            Ok(Err(error)) => refused(error.to_string()),
             Err(_) => refused("the photo could not be decoded (convert it to a plain PNG or JPEG)"),
         }
     }
@@ -132,24 +152,23 @@ impl ServerHandler for Tools {
 }
 
 impl Tools {
-    async fn ask(&self, path: String) -> Result<Value, String> {
+    async fn ask(&self, path: String) -> Result<Value, Refusal> {
         let device = Arc::clone(&self.device);
-        let answer = tokio::task::spawn_blocking(move || device.get(&path)).await;
-        answer.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        Ok(tokio::task::spawn_blocking(move || device.get(&path)).await??)
     }
 
-    fn classify(&self, path: &std::path::Path) -> Result<wire::Picture, String> {
+    fn classify(&self, path: &std::path::Path) -> Result<wire::Picture, Refusal> {
         if !path.is_absolute() {
-            return Err(format!("{} is no absolute path", path.display()));
+            return Err(Refusal::Relative(path.to_owned()));
         }
-        let frame = photo::to_frame(photo::read(path).map_err(|error| error.to_string())?, Instant::now(), 0);
+        let frame = photo::to_frame(photo::read(path)?, Instant::now(), 0);
         let mut nets = lock(&self.nets);
         // Taken out, so that nets which panicked are not used again.
         let mut loaded = match nets.take() {
             Some(loaded) => loaded,
-            None => load::pipeline(&self.config).map_err(|error| error.to_string())?,
+            None => load::pipeline(&self.config)?,
         };
-        let faces = loaded.still(&frame).map_err(|error| error.to_string());
+        let faces = loaded.still(&frame);
         *nets = Some(loaded);
         Ok(wire::Picture {
             source: path.display().to_string(),

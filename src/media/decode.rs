@@ -4,7 +4,8 @@
 //! limited range, and full range with the colour space JPEG
 //! (docs.kernel.org/userspace-api/media/v4l/colorspaces-details.html).
 
-use crate::media::photo::{self, jpeg};
+use crate::media::photo;
+use crate::media::photo::jpeg::{self, JpegError};
 use crate::vocabulary::frame::PixelFormat;
 
 /// How a camera encodes its frames; the name is V4L2's four-character code.
@@ -118,14 +119,24 @@ pub struct Pixels {
     pub data: Vec<u8>,
 }
 
+/// What is wrong with a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Of a JPEG: it is cut short, damaged or none.
+    #[error(transparent)]
+    Jpeg(#[from] JpegError),
+    #[error("{found} bytes instead of {needed}")]
+    Short { found: usize, needed: usize },
+}
+
 /// Decodes one frame of a camera. A JPEG's size is its own, whatever the device was set to.
 ///
 /// # Errors
 /// Says what is wrong with the frame: too short, cut short, damaged.
-pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, String> {
+pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, DecodeError> {
     let Layout { encoding, width, height, .. } = *layout;
     if encoding == Encoding::Mjpeg {
-        let picture = jpeg::decode(bytes, photo::MAX_PIXELS).map_err(|error| error.to_string())?;
+        let picture = jpeg::decode(bytes, photo::MAX_PIXELS)?;
         let (width, height, format) = (picture.width, picture.height, PixelFormat::Rgb8);
         return Ok(Pixels { width, height, format, data: picture.rgb });
     }
@@ -134,7 +145,7 @@ pub fn decode(layout: &Layout, bytes: &[u8]) -> Result<Pixels, String> {
     let stride = (layout.stride as usize).max(row_bytes);
     let needed = layout.frame_bytes();
     if bytes.len() < needed {
-        return Err(format!("{} bytes instead of {needed}", bytes.len()));
+        return Err(DecodeError::Short { found: bytes.len(), needed });
     }
     let format = if encoding == Encoding::Grey { PixelFormat::Gray8 } else { PixelFormat::Rgb8 };
     let out_row = columns * format.channels();
@@ -396,7 +407,7 @@ mod tests {
             let layout = layout(encoding, 2, 2, 0);
             assert!(decode(&layout, &vec![0; needed]).is_ok(), "{encoding:?}");
             let error = decode(&layout, &vec![0; needed - 1]).expect_err("too short");
-            assert_eq!(error, format!("{} bytes instead of {needed}", needed - 1));
+            assert_eq!(error.to_string(), format!("{} bytes instead of {needed}", needed - 1));
         }
         assert!(decode(&layout(Encoding::Mjpeg, 2, 2, 0), &[0xff, 0xd8, 0xff]).is_err());
         assert!(decode(&layout(Encoding::Mjpeg, 2, 2, 0), &[]).is_err());

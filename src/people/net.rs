@@ -82,7 +82,7 @@ impl DescriptorNet {
         }
         Descriptor::new(sum).ok_or_else(|| EngineError::Run {
             model: self.model.header.name.clone(),
-            reason: "the descriptor holds values that are no numbers".to_owned(),
+            source: engine::Cause::NotFinite,
         })
     }
 }

@@ -31,7 +31,7 @@ pub enum ModelError {
     #[error(transparent)]
     Sidecar(#[from] SidecarError),
     #[error("{refusal}; nor does the CPU do: {error}")]
-    NeitherNor { refusal: String, error: EngineError },
+    NeitherNor { refusal: Box<ModelError>, error: Box<EngineError> },
 }
 
 /// The configured face detector.
@@ -96,9 +96,12 @@ fn delegated_or_not(
             if may_fall_back =>
         {
             // A model that was compiled for the delegate cannot run on the CPU: then both are said.
-            let engine = on_cpu(Runtime::open(&assets::runtime()?)?)
-                .map_err(|error| ModelError::NeitherNor { refusal: refusal.to_string(), error })?;
-            Ok((engine, Some(refusal)))
+            match on_cpu(Runtime::open(&assets::runtime()?)?) {
+                Ok(engine) => Ok((engine, Some(refusal))),
+                Err(error) => {
+                    Err(ModelError::NeitherNor { refusal: Box::new(refusal), error: Box::new(error) })
+                }
+            }
         }
         found => found.map(|engine| (engine, None)),
     }

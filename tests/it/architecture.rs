@@ -61,7 +61,7 @@ const HOUSE: &[Room] = &[
     },
     Room {
         name: "mcp",
-        uses: "base vocabulary config media pipeline tell",
+        uses: "base vocabulary config media nets pipeline tell",
         does: &[("mod", "clock"), ("device", "files network")],
     },
     Room {

@@ -123,8 +123,8 @@ impl Timeline {
         (faces, others)
     }
 
-    fn draw(&self) -> Result<RgbImage, String> {
-        register_font(FONT, FontStyle::Normal, overlay::font()).map_err(|_| "the font".to_owned())?;
+    fn draw(&self) -> anyhow::Result<RgbImage> {
+        register_font(FONT, FontStyle::Normal, overlay::font()).map_err(|_| anyhow!("the font"))?;
         let (lanes, others) = self.lanes();
         let rows = self.main_face().map_or(0, |(_, samples)| samples[0].scores.iter().count()) as i32;
         let lanes_height = LANE * lanes.len().max(1) as i32;
@@ -132,9 +132,9 @@ impl Timeline {
         let mut pixels = vec![0; WIDTH as usize * height as usize * 3];
         {
             let root = BitMapBackend::with_buffer(&mut pixels, (WIDTH, height as u32)).into_drawing_area();
-            self.draw_all(&root, &lanes, others).map_err(|error| format!("unable to draw: {error:?}"))?;
+            self.draw_all(&root, &lanes, others).map_err(|error| anyhow!("unable to draw: {error:?}"))?;
         }
-        RgbImage::from_raw(WIDTH, height as u32, pixels).ok_or_else(|| "pixels".to_owned())
+        RgbImage::from_raw(WIDTH, height as u32, pixels).ok_or_else(|| anyhow!("pixels"))
     }
 
     fn draw_all(&self, root: &Area<'_>, lanes: &[(u64, &[Sample])], others: usize) -> Drawn {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::nets::{Candidate, Described, Nets};
 use crate::camera::{self, CameraError};
@@ -57,7 +57,7 @@ pub fn take(nets: &mut Nets, config: &Config) -> anyhow::Result<Vec<Candidate>> 
             }
             Err(problem) => {
                 hint.say(&format!("{} of {PICTURES}: {problem}", taken.len()));
-                in_the_way = problem;
+                in_the_way = problem.to_string();
             }
         }
     }
@@ -68,14 +68,14 @@ pub fn take(nets: &mut Nets, config: &Config) -> anyhow::Result<Vec<Candidate>> 
     Ok(taken)
 }
 
-fn judge(described: Option<Described>) -> Result<Described, String> {
-    let described = described.ok_or("no face is seen")?;
+fn judge(described: Option<Described>) -> anyhow::Result<Described> {
+    let described = described.context("no face is seen")?;
     if described.found.faces > 1 {
-        return Err("several faces are seen: stand before the camera alone".to_owned());
+        bail!("several faces are seen: stand before the camera alone");
     }
     let gate = Gate::ENROL;
     let sharp = |()| gate.check_sharpness(&described.chip);
-    gate.check_pose(&described.found.face).and_then(sharp).map_err(|poor| poor.to_string())?;
+    gate.check_pose(&described.found.face).and_then(sharp)?;
     Ok(described)
 }
 

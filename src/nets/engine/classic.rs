@@ -11,8 +11,9 @@ use crate::base::mutex::lock;
 use edgefirst_tflite::{Delegate, DelegateOptions, Interpreter, Library, Model};
 use edgefirst_tflite_sys::{TfLiteContext, TfLiteDelegate, TfLiteStatus, TfLiteStatus_kTfLiteError};
 
+use super::error::{Cause, EngineError};
 use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
-use super::{Engine, EngineError, TensorInfo, one_line};
+use super::{Engine, TensorInfo};
 
 /// Coral's runtime, as its package `libedgetpu1-std` installs it.
 const EDGETPU_LIBRARY: &str = "libedgetpu.so.1";
@@ -40,20 +41,17 @@ static OPENED: Mutex<Vec<(Option<PathBuf>, &Library)>> = Mutex::new(Vec::new());
 /// Opens the classic library at `path`, or where the system has one.
 ///
 /// # Errors
-/// What hinders, as text.
-fn open(path: Option<&Path>) -> Result<&'static Library, String> {
+/// [`Cause::Library`] and [`Cause::NoLibrary`].
+fn open(path: Option<&Path>) -> Result<&'static Library, Cause> {
     let mut opened = lock(&OPENED);
     if let Some((_, library)) = opened.iter().find(|(known, _)| known.as_deref() == path) {
         return Ok(library);
     }
     let library = match path {
-        Some(path) => Library::from_path(path)
-            .map_err(|error| format!("unable to load {}: {}", path.display(), one_line(&error)))?,
-        None => Library::new().map_err(|_| {
-            "no classic TFLite library was found (apt install libtensorflow-lite2.14.1, or set \
-             classifier.classic_library)"
-                .to_owned()
-        })?,
+        Some(path) => {
+            Library::from_path(path).map_err(|source| Cause::Library { path: path.to_owned(), source })?
+        }
+        None => Library::new().map_err(Cause::NoLibrary)?,
     };
     let library: &'static Library = Box::leak(Box::new(library));
     opened.push((path.map(Path::to_owned), library));
@@ -77,21 +75,18 @@ impl Classic {
     /// As [`LiteRt::load`](super::litert::LiteRt::load), and [`EngineError::Delegate`] when a library
     /// cannot be loaded or the delegate refuses the model or takes nothing of it.
     pub fn load(library: Option<&Path>, external: &External, path: &Path) -> Result<Self, EngineError> {
-        let unusable = |reason: String| EngineError::Model { path: path.to_owned(), reason };
-        let refused = |reason: String| EngineError::Delegate { delegate: external.name(), reason };
+        let unusable = |source: Cause| EngineError::Model { path: path.to_owned(), source };
+        let refused = |source: Cause| EngineError::Delegate { delegate: external.name(), source };
         let file =
             std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
-        let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
+        let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.into()))?;
         check_shapes(&info).map_err(unusable)?;
         if external.library.is_none() && !info.is_for_edgetpu() {
-            return Err(refused(format!(
-                "{} was not compiled for it (run edgetpu_compiler on the model)",
-                path.display()
-            )));
+            return Err(refused(Cause::NotCompiled(path.to_owned())));
         }
         let library = open(library).map_err(refused)?;
         let delegate = load_delegate(external).map_err(refused)?;
-        let model = Model::from_bytes(library, file).map_err(|error| unusable(one_line(&error)))?;
+        let model = Model::from_bytes(library, file).map_err(|error| unusable(error.into()))?;
         let (interpreter, seen) = build(library, &model, delegate, external.threads).map_err(refused)?;
         let results = info.outputs.iter().map(|tensor| vec![0; tensor.bytes()]).collect();
         let engine = Self {
@@ -108,19 +103,17 @@ impl Classic {
     }
 
     /// Makes sure that the library sees the tensors as they were read from the file.
-    fn compare(&self) -> Result<(), String> {
-        let said = |error: edgefirst_tflite::Error| one_line(&error);
-        let inputs = self.interpreter.inputs().map_err(said)?;
-        let outputs = self.interpreter.outputs().map_err(said)?;
+    fn compare(&self) -> Result<(), Cause> {
+        let inputs = self.interpreter.inputs()?;
+        let outputs = self.interpreter.outputs()?;
         let read = self.info.inputs.iter().chain(&self.info.outputs);
         match inputs.iter().chain(&outputs).zip(read).find(|(own, info)| own.byte_size() != info.bytes()) {
             None => Ok(()),
-            Some((own, info)) => Err(format!(
-                "tensor {:?} has {} bytes in the file and {} in the library",
-                info.name,
-                info.bytes(),
-                own.byte_size()
-            )),
+            Some((own, info)) => Err(Cause::OtherSize {
+                tensor: info.name.clone(),
+                file: info.bytes(),
+                library: own.byte_size(),
+            }),
         }
     }
 
@@ -147,8 +140,8 @@ impl Engine for Classic {
 
     fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
         check_length(&self.info, input)
-            .and_then(|()| self.run_once(input).map_err(|error| one_line(&error)))
-            .map_err(|reason| EngineError::Run { model: self.name.clone(), reason })
+            .and_then(|()| Ok(self.run_once(input)?))
+            .map_err(|source| EngineError::Run { model: self.name.clone(), source })
     }
 
     fn output(&self, index: usize) -> &[u8] {
@@ -160,19 +153,19 @@ impl Engine for Classic {
     }
 }
 
-fn load_delegate(external: &External) -> Result<Delegate, String> {
+fn load_delegate(external: &External) -> Result<Delegate, Cause> {
     let options = external
         .options
         .iter()
         .fold(DelegateOptions::new(), |options, (key, value)| options.option(key.as_str(), value.as_str()));
     let library = external.library.as_deref().unwrap_or(Path::new(EDGETPU_LIBRARY));
-    Delegate::load_with_options(library, &options).map_err(|error| {
-        let remedy = match (&external.library, error.is_library_error()) {
+    Delegate::load_with_options(library, &options).map_err(|source| {
+        let remedy = match (&external.library, source.is_library_error()) {
             (None, true) => " (apt install libedgetpu1-std)",
             (None, false) => " (is the accelerator connected, and the user in group plugdev?)",
             (Some(_), _) => "",
         };
-        format!("{}{remedy}", one_line(&error))
+        Cause::Runtime { source, remedy }
     })
 }
 
@@ -213,7 +206,7 @@ fn build(
     model: &Model<'static>,
     delegate: Delegate,
     threads: u32,
-) -> Result<(Interpreter<'static>, Seen), String> {
+) -> Result<(Interpreter<'static>, Seen), Cause> {
     let raw = delegate.as_ptr();
     // SAFETY: the delegate's plugin made this structure (`TfLiteDelegate` of core/c/common.h) and gave
     // it to us; nobody else uses it before the interpreter is built, on this thread.
@@ -223,18 +216,14 @@ fn build(
         // SAFETY: as above.
         unsafe { (*raw).Prepare = Some(prepare) };
     }
-    let builder = Interpreter::builder(library).map_err(|error| one_line(&error))?;
+    let builder = Interpreter::builder(library)?;
     let builder = if threads == 0 { builder } else { builder.num_threads(threads.cast_signed()) };
     let built = builder.delegate(delegate).build(model);
     let (_, seen) = WATCHED.replace((None, Seen::default()));
     match (built, seen) {
-        (_, Seen { refusal: Some(status), .. }) => {
-            Err(format!("it refused the model with status {status} (its reason is on standard error)"))
-        }
-        (Err(error), _) => Err(one_line(&error)),
-        (Ok(_), Seen { asked: true, taken: 0, nodes, .. }) => {
-            Err(format!("it took none of the model's {nodes} nodes"))
-        }
+        (_, Seen { refusal: Some(status), .. }) => Err(Cause::Refused(status)),
+        (Err(error), _) => Err(error.into()),
+        (Ok(_), Seen { asked: true, taken: 0, nodes, .. }) => Err(Cause::TookNothing(nodes)),
         (Ok(interpreter), seen) => {
             // SAFETY: the interpreter owns the delegate and is not running.
             unsafe { (*raw).Prepare = original };

@@ -1,7 +1,8 @@
 //! An engine that gives way to another when it fails while running, as a delegate does whose accelerator
 //! was unplugged.
 
-use super::{Engine, EngineError, TensorInfo};
+use super::error::{Cause, EngineError};
+use super::{Engine, TensorInfo};
 
 /// Loads what runs instead.
 pub type Substitute = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
@@ -18,8 +19,8 @@ impl Fallback {
     }
 
     /// The substitute, if it reads and tells the same numbers as the engine.
-    fn replacement(&self, substitute: Substitute) -> Result<Box<dyn Engine>, String> {
-        let other = substitute().map_err(|error| error.to_string())?;
+    fn replacement(&self, substitute: Substitute) -> Result<Box<dyn Engine>, EngineError> {
+        let other = substitute()?;
         let numbers = |engine: &dyn Engine| {
             let tensors = engine.inputs().iter().chain(engine.outputs());
             tensors
@@ -27,7 +28,8 @@ impl Fallback {
                 .collect::<Vec<_>>()
         };
         if numbers(self.engine.as_ref()) != numbers(other.as_ref()) {
-            return Err("the model for the CPU has other inputs or outputs".to_owned());
+            let delegate = "cpu".to_owned();
+            return Err(EngineError::Delegate { delegate, source: Cause::OtherTensors });
         }
         Ok(other)
     }

@@ -2,7 +2,8 @@
 //! from the `.tflite` file itself. A bounds-checked walk over the few tables that are needed; field
 //! numbers are those of TensorFlow's `schema.fbs` (version 3).
 
-use super::{DType, Quantization, TensorInfo};
+use super::error::{Cause, FormatError};
+use super::tensor::{DType, Quantization, TensorInfo};
 
 /// What a model file says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,15 +21,6 @@ impl ModelInfo {
     pub fn is_for_edgetpu(&self) -> bool {
         self.custom_operators.iter().any(|name| name == "edgetpu-custom-op")
     }
-}
-
-/// Why bytes are no TFLite model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormatError {
-    #[error("not a TFLite model (the file identifier TFL3 is missing)")]
-    NotTflite,
-    #[error("the file is damaged or cut short")]
-    Damaged,
 }
 
 /// Reads the first subgraph's inputs and outputs and the operator list.
@@ -151,33 +143,23 @@ impl<'a> Vector<'a> {
 }
 
 /// One input, and every dimension and type known.
-pub(super) fn check_shapes(info: &ModelInfo) -> Result<(), String> {
+pub(super) fn check_shapes(info: &ModelInfo) -> Result<(), Cause> {
     if info.inputs.len() != 1 || info.outputs.is_empty() {
-        return Err(format!("it has {} inputs and {} outputs", info.inputs.len(), info.outputs.len()));
+        return Err(Cause::Arity { inputs: info.inputs.len(), outputs: info.outputs.len() });
     }
     for tensor in info.inputs.iter().chain(&info.outputs) {
         if tensor.elements() == 0 {
-            return Err(format!(
-                "tensor {:?} has the open shape {:?}; export the model with a fixed batch of 1",
-                tensor.name, tensor.shape
-            ));
+            return Err(Cause::OpenShape { tensor: tensor.name.clone(), shape: tensor.shape.clone() });
         }
         if let DType::Other(_) = tensor.dtype {
-            return Err(format!(
-                "tensor {:?} is of {} instead of float32, int8 or uint8",
-                tensor.name,
-                tensor.dtype.name()
-            ));
+            return Err(Cause::Type { tensor: tensor.name.clone(), dtype: tensor.dtype.name() });
         }
     }
     Ok(())
 }
 
 /// `input` has the size of the model's only input.
-pub(super) fn check_length(info: &ModelInfo, input: &[u8]) -> Result<(), String> {
-    let expected = info.inputs[0].bytes();
-    if input.len() != expected {
-        return Err(format!("the input has {} bytes instead of {expected}", input.len()));
-    }
-    Ok(())
+pub(super) fn check_length(info: &ModelInfo, input: &[u8]) -> Result<(), Cause> {
+    let (found, expected) = (input.len(), info.inputs[0].bytes());
+    if found == expected { Ok(()) } else { Err(Cause::Length { found, expected }) }
 }

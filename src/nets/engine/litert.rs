@@ -12,9 +12,10 @@ use edgefirst_tflite::litert::{
 };
 use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
+use super::error::{Cause, EngineError};
 use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
 use super::quiet::quietly;
-use super::{Engine, EngineError, TensorInfo, one_line};
+use super::{Engine, TensorInfo};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
 /// which is why it and its environment are leaked.
@@ -37,7 +38,7 @@ impl Runtime {
         }
         let failed = |error: edgefirst_tflite::Error| EngineError::Runtime {
             path: path.to_owned(),
-            reason: one_line(&error),
+            source: error.into(),
         };
         let library: &'static Library = Box::leak(Box::new(Library::from_path(path).map_err(failed)?));
         silence(library);
@@ -54,7 +55,7 @@ impl Runtime {
     /// [`EngineError::Delegate`] when the accelerator cannot be loaded or finds no GPU.
     pub fn with_gpu(self, accelerator: &Path) -> Result<Self, EngineError> {
         static WITH_GPU: Mutex<Option<Runtime>> = Mutex::new(None);
-        let refused = |reason: String| EngineError::Delegate { delegate: "gpu".to_owned(), reason };
+        let refused = |source: Cause| EngineError::Delegate { delegate: "gpu".to_owned(), source };
         let mut opened = lock(&WITH_GPU);
         if let Some(runtime) = *opened {
             return Ok(runtime);
@@ -62,13 +63,11 @@ impl Runtime {
         // A new environment looks for it by its bare name, which is then known already.
         // SAFETY: LiteRT's own library; what it does when it is loaded is what LiteRT would cause.
         let object = unsafe { SharedObject::open(Some(accelerator), RTLD_NOW | RTLD_GLOBAL) };
-        std::mem::forget(object.map_err(|error| refused(one_line(&error)))?);
-        let environment = Environment::new(self.library).map_err(|error| refused(one_line(&error)))?;
-        let known = accelerators(&environment).map_err(|error| refused(one_line(&error)))?;
+        std::mem::forget(object.map_err(|error| refused(Cause::Accelerator(error)))?);
+        let environment = Environment::new(self.library).map_err(|error| refused(error.into()))?;
+        let known = accelerators(&environment).map_err(|error| refused(error.into()))?;
         if !known.iter().any(|known| known.hardware.contains(HwAccelerators::GPU)) {
-            return Err(refused(
-                "the runtime did not take the accelerator (are both of one version?)".to_owned(),
-            ));
+            return Err(refused(Cause::NotTaken));
         }
         let environment = Box::leak(Box::new(environment));
         let runtime = Self { environment, hardware: HwAccelerators::GPU, ..self };
@@ -122,21 +121,17 @@ impl LiteRt {
     /// When the file cannot be read, is no TFLite model, leaves a dimension open, has no or several
     /// inputs, or uses operators or types that the runtime does not know.
     pub fn load(runtime: Runtime, path: &Path) -> Result<Self, EngineError> {
-        let unusable = |reason: String| EngineError::Model { path: path.to_owned(), reason };
+        let unusable = |source: Cause| EngineError::Model { path: path.to_owned(), source };
         let file =
             std::fs::read(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
-        let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.to_string()))?;
+        let info = flatbuffer::model_info(&file).map_err(|error| unusable(error.into()))?;
         check_shapes(&info).map_err(unusable)?;
         // The runtime would say so only when it is run.
         if info.is_for_edgetpu() {
-            return Err(unusable(
-                "it was compiled for an Edge TPU and runs nowhere else (set classifier.delegate = \"edgetpu\", or use \
-                 the model that it was made from)"
-                    .to_owned(),
-            ));
+            return Err(unusable(Cause::ForEdgeTpu));
         }
 
-        let failed = |error: edgefirst_tflite::Error| unusable(one_line(&error));
+        let failed = |error: edgefirst_tflite::Error| unusable(error.into());
         let model: &'static Model<'static> =
             Box::leak(Box::new(Model::from_buffer(runtime.environment, file).map_err(failed)?));
         let options = Options::new(runtime.library)
@@ -148,7 +143,10 @@ impl LiteRt {
                 match runtime.hardware {
                     HwAccelerators::GPU => EngineError::Delegate {
                         delegate: "gpu".to_owned(),
-                        reason: format!("{} (is there a GPU with a Vulkan driver?)", one_line(&error)),
+                        source: Cause::Runtime {
+                            source: error,
+                            remedy: " (is there a GPU with a Vulkan driver?)",
+                        },
                     },
                     _ => failed(error),
                 }
@@ -195,8 +193,8 @@ impl Engine for LiteRt {
 
     fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
         check_length(&self.info, input)
-            .and_then(|()| self.run_once(input).map_err(|error| one_line(&error)))
-            .map_err(|reason| EngineError::Run { model: self.name.clone(), reason })
+            .and_then(|()| Ok(self.run_once(input)?))
+            .map_err(|source| EngineError::Run { model: self.name.clone(), source })
     }
 
     fn output(&self, index: usize) -> &[u8] {
@@ -210,21 +208,21 @@ impl Engine for LiteRt {
 
 /// Makes sure that the runtime sees the tensors in the order and shape in which they were read from
 /// the file: a signature may list them in another.
-fn compare(model: &Model<'_>, info: &ModelInfo) -> Result<(), String> {
+fn compare(model: &Model<'_>, info: &ModelInfo) -> Result<(), Cause> {
     let shape = |kind: RankedTensorType| {
         let rank = (kind.layout.rank() as usize).min(kind.layout.dimensions.len());
         kind.layout.dimensions[..rank].to_vec()
     };
-    let describe = |error: edgefirst_tflite::Error| one_line(&error);
-    let mut seen = vec![(&info.inputs[0], shape(model.input_tensor_type(0, 0).map_err(describe)?))];
+    let mut seen = vec![(&info.inputs[0], shape(model.input_tensor_type(0, 0)?))];
     for (index, tensor) in info.outputs.iter().enumerate() {
-        seen.push((tensor, shape(model.output_tensor_type(0, index).map_err(describe)?)));
+        seen.push((tensor, shape(model.output_tensor_type(0, index)?)));
     }
     match seen.iter().find(|(tensor, shape)| tensor.shape != *shape) {
         None => Ok(()),
-        Some((tensor, shape)) => Err(format!(
-            "tensor {:?} has shape {:?} in the file and {shape:?} in its signature",
-            tensor.name, tensor.shape
-        )),
+        Some((tensor, shape)) => Err(Cause::OtherShape {
+            tensor: tensor.name.clone(),
+            file: tensor.shape.clone(),
+            signature: shape.clone(),
+        }),
     }
 }

@@ -1,85 +1,15 @@
 //! Running a TFLite model. The only users of the runtime library are below this module.
 
 pub mod classic;
+pub mod error;
 pub mod fallback;
 pub mod flatbuffer;
 pub mod litert;
 mod quiet;
+mod tensor;
 
-use std::path::PathBuf;
-
-/// Element type of a tensor; the ones that this program feeds or reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DType {
-    Float32,
-    Int8,
-    UInt8,
-    /// Any other, by its number in the TFLite schema.
-    Other(i8),
-}
-
-impl DType {
-    pub fn name(self) -> String {
-        match self {
-            Self::Float32 => "float32".to_owned(),
-            Self::Int8 => "int8".to_owned(),
-            Self::UInt8 => "uint8".to_owned(),
-            Self::Other(code) => format!("type {code} of the TFLite schema"),
-        }
-    }
-
-    /// Bytes an element; 0 for types that are not used.
-    pub const fn size(self) -> usize {
-        match self {
-            Self::Float32 => 4,
-            Self::Int8 | Self::UInt8 => 1,
-            Self::Other(_) => 0,
-        }
-    }
-}
-
-/// `real = scale * (quantised - zero_point)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quantization {
-    pub scale: f32,
-    pub zero_point: i32,
-}
-
-/// An input or output of a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TensorInfo {
-    pub name: String,
-    pub dtype: DType,
-    /// Outermost dimension first; -1 where the model leaves it open.
-    pub shape: Vec<i32>,
-    pub quantization: Option<Quantization>,
-}
-
-impl TensorInfo {
-    /// Number of elements; 0 when a dimension is open.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().map(|&side| usize::try_from(side).unwrap_or(0)).product()
-    }
-
-    /// Size in bytes.
-    pub fn bytes(&self) -> usize {
-        self.elements() * self.dtype.size()
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    #[error("unable to read model {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("unable to use model {}: {reason}", path.display())]
-    Model { path: PathBuf, reason: String },
-    #[error("unable to load the TFLite runtime {}: {reason}", path.display())]
-    Runtime { path: PathBuf, reason: String },
-    #[error("unable to use delegate {delegate}: {reason}")]
-    Delegate { delegate: String, reason: String },
-    #[error("unable to run model {model}: {reason}")]
-    Run { model: String, reason: String },
-}
+pub use error::{Cause, EngineError};
+pub use tensor::{DType, Quantization, TensorInfo, dequantize};
 
 /// A loaded model with fixed shapes. An engine belongs to one thread.
 pub trait Engine: Send {
@@ -101,37 +31,4 @@ pub trait Engine: Send {
 
     /// What runs the model, for people: `cpu`, `gpu (12 of 14 nodes)`.
     fn delegate(&self) -> &str;
-}
-
-/// An output's bytes as the floats that they stand for.
-pub fn dequantize(bytes: &[u8], info: &TensorInfo, out: &mut Vec<f32>) {
-    out.clear();
-    let Quantization { scale, zero_point } =
-        info.quantization.unwrap_or(Quantization { scale: 1.0, zero_point: 0 });
-    match info.dtype {
-        DType::Float32 => {
-            let (floats, _) = bytes.as_chunks::<4>();
-            out.extend(floats.iter().map(|chunk| f32::from_ne_bytes(*chunk)));
-        }
-        DType::Int8 => {
-            out.extend(bytes.iter().map(|&byte| scale * (i32::from(byte.cast_signed()) - zero_point) as f32));
-        }
-        DType::UInt8 | DType::Other(_) => {
-            out.extend(bytes.iter().map(|&byte| scale * (i32::from(byte) - zero_point) as f32));
-        }
-    }
-}
-
-/// The error and what is behind it, as far as that says more.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = error.source();
-    }
-    text.replace('\n', " ")
 }
