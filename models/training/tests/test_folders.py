@@ -248,3 +248,16 @@ def test_missing_program(tmp_path, monkeypatch):
     monkeypatch.setenv(crops.BINARY, str(tmp_path / "emotiond"))
     with pytest.raises(TrainingError, match="emotiond of EMOTIOND_BIN is no program"):
         _prepare(tmp_path / "own", tmp_path / "out", only_test=True)
+
+
+def test_the_model_is_looked_for_where_the_program_does(tmp_path, monkeypatch):
+    program = tmp_path / "clone/target/release/emotiond"
+    for folder in ("clone/models", "own"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "emotion.tflite").touch()
+    monkeypatch.setattr(crops, "CLONE", tmp_path / "site-packages")
+    assert crops.find_model(str(program)) == tmp_path / "clone/models/emotion.tflite"
+    monkeypatch.setenv("EMOTIOND_MODELS", str(tmp_path / "own"))
+    assert crops.find_model(str(program)) == tmp_path / "own/emotion.tflite"
+    with pytest.raises(TrainingError, match="no model .*missing.tflite"):
+        crops.find_model(str(program), tmp_path / "missing.tflite")

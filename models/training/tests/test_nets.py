@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from face_training.errors import TrainingError
-from face_training.export.quantise import CORAL_OPERATORS, convert, operators
+from face_training.export.quantise import CORAL_OPERATORS, check, convert, operators
 from face_training.nets import builders, transfer
 from face_training.nets.models import KerasModel
 from face_training.nets.tflite import TfliteModel
@@ -88,7 +88,10 @@ def test_several_outputs_come_in_the_order_of_their_names(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (6, 32, 40, 3), np.uint8)
     file = tmp_path / "two.tflite"
     file.write_bytes(convert(model, pixels, given))
-    small = TfliteModel(file, given)
+    small = check(file, given)
+    assert [tensor["shape_signature"].tolist() for tensor in (small.input, *small.output)] == [
+        [1, 32, 40, 3], [1, 4], [1, 3],
+    ]  # fmt: skip
     assert small.names == ("boxes", "scores")
     exact = KerasModel(model, given=given).outputs(pixels)
     for name, values in small.outputs(pixels).items():

@@ -38,7 +38,10 @@ def convert(model: keras.Model, pictures: np.ndarray, given: Input) -> bytes:
         for picture in pictures:
             yield [(picture[None].astype(np.float32) - given.mean) / np.float32(given.std)]
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    # A batch of 1 for good: the daemon takes no open shape.
+    one = keras.Input(batch_shape=(1, *pictures.shape[1:]))
+    fixed = keras.Model(one, model(one))
+    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = shown
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -64,16 +67,18 @@ def operators(content: bytes) -> list[str]:
 def check(path: Path, given: Input) -> TfliteModel:
     """Load a file, and refuse what the daemon or a Coral compiler would not take as it is."""
     found = TfliteModel(path, given)
+    if any((tensor["shape_signature"] < 0).any() for tensor in (found.input, *found.output)):
+        raise TrainingError(f"unable to export {path}: its shapes are open, not for a batch of 1")
     kinds = {tensor["dtype"] for tensor in (found.input, *found.output)}
     if kinds != {np.int8}:
         raise TrainingError(f"unable to export {path}: input or output is not int8")
     scale, zero_point = found.input["quantization"]
     # A pixel value less 128 is what goes in: real = (pixel - mean) / std = scale * (q - zero point).
-    wanted = np.float32(1 / given.std), round(given.mean) - 128
-    if not np.isclose(scale, wanted[0], rtol=1e-4) or zero_point != wanted[1]:
+    step, zero = 1 / given.std, given.mean - 128
+    if not np.isclose(scale, step, rtol=1e-4) or abs(zero_point - zero) > 0.5:
         raise TrainingError(
             f"unable to export {path}: input scale {scale} and zero point {zero_point},"
-            f" not {wanted[0]} and {wanted[1]}"
+            f" not {step:.6g} and {zero:g}"
         )
     if found.shape != given.shape:
         raise TrainingError(f"unable to export {path}: input {found.shape}, not {given.shape}")

@@ -59,17 +59,25 @@ def find(emotiond: str | None = None) -> str:
     return found
 
 
-def find_model(model: Path | None = None) -> Path:
-    """Return the model that says how to cut: as given, the clone's, or the package's."""
-    for path in (
-        model,
-        CLONE / "models/emotion.tflite",
-        Path("/usr/lib/emotiond/models/emotion.tflite"),
-    ):
-        if path is not None and path.is_file():
-            return path
-        if path is not None and path is model:
+def find_model(program: str, model: Path | None = None) -> Path:
+    """Return the model that says how to cut: as given, or where the program looks for its own."""
+    if model is not None:
+        if not model.is_file():
             raise TrainingError(f"unable to cut photos: no model {model}")
+        return model
+    beside = Path(program).resolve().parent
+    folders = [
+        Path(os.environ["EMOTIOND_MODELS"]) if os.environ.get("EMOTIOND_MODELS") else None,
+        CLONE / "models",
+        beside,
+        beside / "models",
+        # target/release of the clone that it was built in
+        beside.parents[1] / "models" if len(beside.parents) > 1 else None,
+        Path("/usr/lib/emotiond/models"),
+    ]
+    for folder in folders:
+        if folder is not None and (folder / "emotion.tflite").is_file():
+            return folder / "emotion.tflite"
     raise TrainingError("unable to cut photos: no emotion model (name one with --crop-model)")
 
 
@@ -81,14 +89,15 @@ def cut(photos: Mapping[int, Path], work: Path, tool: Tool) -> Cut:
     work = Path(tempfile.mkdtemp(dir=work))
     staged, cropped = work / "photos", work / "faces"
     staged.mkdir()
-    model, crop = _framed_model(tool, work)
+    program = find(tool.emotiond)
+    model, crop = _framed_model(find_model(program, tool.model), tool, work)
     links: dict[int, str] = {}
     for number, path in photos.items():
         # Numbers as names: two photos may have one name and differ in suffix or folder.
         link = staged / f"{number:08}{path.suffix.lower()}"
         link.symlink_to(path.resolve())
         links[number] = str(link)
-    command = [find(tool.emotiond), "crop", str(staged), "--out", str(cropped)]
+    command = [program, "crop", str(staged), "--out", str(cropped)]
     said = _run([*command, "--model", str(model)], list(links.values()))
     made = Cut(crop=crop)
     for number, name in links.items():
@@ -102,9 +111,8 @@ def cut(photos: Mapping[int, Path], work: Path, tool: Tool) -> Cut:
     return made
 
 
-def _framed_model(tool: Tool, work: Path) -> tuple[Path, Mapping[str, Any]]:
+def _framed_model(model: Path, tool: Tool, work: Path) -> tuple[Path, Mapping[str, Any]]:
     """Return the model to cut with, whose sidecar has the frame that is wanted, and that frame."""
-    model = find_model(tool.model)
     try:
         sidecar = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
         own = dict(sidecar["crop"])
