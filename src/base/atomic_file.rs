@@ -1,12 +1,49 @@
 //! Files that are whole or absent: written beside their place under another name, then moved there.
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use tempfile::NamedTempFile;
+
+use crate::base::mutex::lock;
+
+/// Bytes of a file's name that its unfinished one keeps: with what is added it stays below the 255 that
+/// file systems take.
+const KEPT_NAME: usize = 200;
+
+/// Files that are being written.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes what is being written, before the program ends without dropping it.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *lock(&UNFINISHED)) {
+        // One that is gone was moved to its place just now.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A path in [`UNFINISHED`] until this is dropped.
+#[derive(Debug)]
+struct Registered(PathBuf);
+
+impl Registered {
+    fn new(path: &Path) -> Self {
+        lock(&UNFINISHED).insert(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        lock(&UNFINISHED).remove(&self.0);
+    }
+}
 
 /// How the name of a file ends that is not at its place yet.
 const SUFFIX: &str = ".part";
@@ -21,7 +58,7 @@ pub struct Part {
 
 #[derive(Debug)]
 enum Target {
-    Beside(NamedTempFile),
+    Beside(NamedTempFile, Registered),
     /// A pipe or device, which cannot be replaced.
     Itself(File),
 }
@@ -50,7 +87,9 @@ impl Part {
                 let mut builder = tempfile::Builder::new();
                 let prefix = prefix(path)?;
                 builder.prefix(&prefix).suffix(SUFFIX).permissions(fs::Permissions::from_mode(mode));
-                Target::Beside(builder.tempfile_in(folder(path))?)
+                let file = builder.tempfile_in(folder(path))?;
+                let registered = Registered::new(file.path());
+                Target::Beside(file, registered)
             }
         };
         Ok(Self { target, path: path.to_owned(), replace })
@@ -59,7 +98,7 @@ impl Part {
     /// Where the content is written to by another program.
     pub fn path(&self) -> &Path {
         match &self.target {
-            Target::Beside(file) => file.path(),
+            Target::Beside(file, _) => file.path(),
             Target::Itself(_) => &self.path,
         }
     }
@@ -69,7 +108,7 @@ impl Part {
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when another one has come there meanwhile.
     pub fn commit(self) -> io::Result<()> {
-        let Target::Beside(file) = self.target else { return Ok(()) };
+        let Target::Beside(file, _registered) = self.target else { return Ok(()) };
         let moved = if self.replace { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
         moved.map(drop).map_err(|error| error.error)
     }
@@ -77,7 +116,7 @@ impl Part {
     /// Like [`Self::commit`]; after it the file outlives a power cut, too. File and folder are
     /// flushed, or the move may reach the disk before the content does.
     pub fn commit_durably(self) -> io::Result<()> {
-        if let Target::Beside(file) = &self.target {
+        if let Target::Beside(file, _) = &self.target {
             file.as_file().sync_all()?;
         }
         let folder = folder(&self.path).to_owned();
@@ -87,7 +126,7 @@ impl Part {
 
     fn file(&mut self) -> &mut File {
         match &mut self.target {
-            Target::Beside(file) => file.as_file_mut(),
+            Target::Beside(file, _) => file.as_file_mut(),
             Target::Itself(file) => file,
         }
     }
@@ -114,7 +153,8 @@ pub fn sweep(path: &Path) -> io::Result<()> {
 /// How the name of a file begins that will be the one at `path`.
 fn prefix(path: &Path) -> io::Result<OsString> {
     let mut prefix = OsString::from(".");
-    prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.as_bytes();
+    prefix.push(OsStr::from_bytes(&name[..name.len().min(KEPT_NAME)]));
     prefix.push(".");
     Ok(prefix)
 }
@@ -166,11 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn long_names_have_room() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("n".repeat(250) + ".txt");
+        Part::create(&path, false).expect("begins").commit().expect("moves");
+        assert!(path.exists());
+    }
+
+    #[test]
     fn what_a_killed_program_leaves_is_swept() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("a.txt");
         let part = Part::create(&path, true).expect("begins");
-        let Target::Beside(file) = part.target else { panic!("a file") };
+        let Target::Beside(file, _) = part.target else { panic!("a file") };
         file.keep().expect("left behind");
         let other = folder.path().join(".b.txt.x.part");
         fs::write(&other, "theirs").expect("writes");

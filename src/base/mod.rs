@@ -4,6 +4,8 @@
 pub mod atomic_file;
 /// Growing pauses between tries.
 pub mod backoff;
+/// Work whose panic is an error of its own.
+pub mod caught;
 /// Chance for jitter and names.
 pub mod chance;
 /// Wall-clock time as text.

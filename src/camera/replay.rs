@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::source::{Camera, CameraError};
 use crate::config::{self, Pace};
-use crate::media::film::{Film, FilmError, Rate};
+use crate::media::film::{self, Film, FilmError, FilmFrame, FilmOptions};
 use crate::media::photo;
 use crate::vocabulary::frame::{Frame, PixelFormat};
 
@@ -18,7 +18,8 @@ const WAIT: Duration = Duration::from_millis(200);
 pub struct Replay {
     description: String,
     material: Material,
-    rate: Rate,
+    /// Photos a second.
+    fps: u32,
     pace: Pace,
     repeat: bool,
     /// Without a frame of a film for this long it counts as stalled.
@@ -43,11 +44,23 @@ enum Material {
         next: usize,
         good: bool,
     },
-    Film {
-        path: PathBuf,
-        film: Film,
-        over: bool,
-    },
+    Film(Box<Reel>),
+}
+
+/// A film in its projector.
+#[derive(Debug)]
+struct Reel {
+    path: PathBuf,
+    film: Film,
+    over: bool,
+    /// Read, but not due yet.
+    next: Option<FilmFrame>,
+    /// The film's time when this round began.
+    first: Option<Duration>,
+    /// How long all rounds before this one took.
+    before: Duration,
+    /// When the last frame was due, from the first round on.
+    shown: Duration,
 }
 
 impl Replay {
@@ -58,7 +71,6 @@ impl Replay {
     pub fn open(path: &Path, config: &config::Camera) -> Result<Self, CameraError> {
         let failed =
             |reason: String| CameraError::Open { source_name: format!("replay {}", path.display()), reason };
-        let mut rate = Rate { frames: config.fps, seconds: 1 };
         let now = Instant::now();
         let (material, contents) = if path.is_dir() {
             let photos = photos_in(path).map_err(|error| failed(error.to_string()))?;
@@ -68,21 +80,21 @@ impl Replay {
             let contents = format!("{} photos at {}/s", photos.len(), config.fps);
             let folder = path.to_owned();
             (Material::Folder { folder, photos, next: 0, good: false }, contents)
-        } else if photo::begins_as_photo(path).map_err(|error| failed(error.to_string()))? {
+        } else if is_photo(path).map_err(|error| failed(error.to_string()))? {
             let photo = photo::read(path).map_err(|error| failed(error.to_string()))?;
             let frame = photo::to_frame(photo, now, 0);
             let contents = format!("photo {}x{} at {}/s", frame.width, frame.height, config.fps);
             (Material::Still { frame }, contents)
         } else {
-            let film = Film::open(path).map_err(|error| failed(error.to_string()))?;
-            rate = film.rate();
+            let reel = Reel::open(path).map_err(|error| failed(error.to_string()))?;
+            let film = &reel.film;
             let contents = format!("film {}x{} at {:.3}/s", film.width(), film.height(), film.fps());
-            (Material::Film { path: path.to_owned(), film, over: false }, contents)
+            (Material::Film(Box::new(reel)), contents)
         };
         Ok(Self {
             description: format!("replay {} ({contents})", path.display()),
             material,
-            rate,
+            fps: config.fps,
             pace: config.pace,
             repeat: config.repeat,
             timeout: config.timeout,
@@ -115,42 +127,77 @@ impl Replay {
         Ok(photo::to_frame(photo, due, sequence))
     }
 
-    fn next_of_film(&mut self, due: Instant) -> Result<Frame, CameraError> {
-        let Material::Film { path, film, over } = &mut self.material else {
+    fn next_of_film(&mut self, start: Instant) -> Result<Frame, CameraError> {
+        let Material::Film(reel) = &mut self.material else { return Err(CameraError::Ended) };
+        if reel.over && !self.repeat {
             return Err(CameraError::Ended);
-        };
-        if *over {
-            if !self.repeat {
-                return Err(CameraError::Ended);
-            }
-            *film = Film::open(path).map_err(|error| CameraError::Lost(error.to_string()))?;
-            *over = false;
         }
-        if !film.ready(WAIT) {
+        let Some(time) = reel.load()? else {
             return Err(if self.last.elapsed() > self.timeout {
                 CameraError::Lost(format!("ffmpeg delivered no frame for {:?}", self.timeout))
             } else {
                 CameraError::Waiting
             });
+        };
+        let due = start + time;
+        if self.pace == Pace::RealTime && !is_due(due) {
+            self.last = Instant::now();
+            return Err(CameraError::Waiting);
         }
-        match film.next_frame() {
-            Ok(Some(picture)) => {
-                let sequence = self.sequence;
-                self.sequence += 1;
-                let (width, height) = (film.width(), film.height());
-                Ok(Frame::new(width, height, PixelFormat::Rgb8, picture.rgb, due, sequence))
-            }
-            Ok(None) => {
-                *over = true;
-                Err(CameraError::Waiting)
-            }
-            Err(error @ FilmError::Damaged { frames: 1.., .. }) => {
-                *over = true;
-                Err(CameraError::Damaged(format!("{}: {error}", path.display())))
-            }
-            Err(error) => Err(CameraError::Lost(format!("{}: {error}", path.display()))),
-        }
+        let picture = reel.next.take().ok_or(CameraError::Waiting)?;
+        reel.shown = time;
+        let sequence = self.sequence;
+        self.sequence += 1;
+        let (width, height) = (reel.film.width(), reel.film.height());
+        Ok(Frame::new(width, height, PixelFormat::Rgb8, picture.rgb, due, sequence))
     }
+}
+
+impl Reel {
+    fn open(path: &Path) -> Result<Self, FilmError> {
+        let film = Film::open(path, FilmOptions::default())?;
+        let (before, shown) = (Duration::ZERO, Duration::ZERO);
+        Ok(Self { path: path.to_owned(), film, over: false, next: None, first: None, before, shown })
+    }
+
+    /// Has the next frame ready and answers when it is due, since the first round's start; `None` when
+    /// there is none yet.
+    fn load(&mut self) -> Result<Option<Duration>, CameraError> {
+        let lost = |path: &Path, error: FilmError| CameraError::Lost(format!("{}: {error}", path.display()));
+        if self.next.is_none() {
+            if std::mem::take(&mut self.over) {
+                let film = Film::open(&self.path, FilmOptions::default());
+                self.film = film.map_err(|error| lost(&self.path, error))?;
+                self.first = None;
+                self.before = self.shown + Duration::from_secs_f64(1.0 / self.film.fps());
+            }
+            if !self.film.ready(WAIT) {
+                return Ok(None);
+            }
+            match self.film.next_frame() {
+                Ok(Some(picture)) => self.next = Some(picture),
+                Ok(None) => {
+                    self.over = true;
+                    return Ok(None);
+                }
+                Err(error) if self.first.is_some() => {
+                    self.over = true;
+                    return Err(CameraError::Damaged(format!("{}: {error}", self.path.display())));
+                }
+                Err(error) => return Err(lost(&self.path, error)),
+            }
+        }
+        let Some(picture) = &self.next else { return Ok(None) };
+        let first = *self.first.get_or_insert(picture.time);
+        Ok(Some(self.before + picture.time.saturating_sub(first)))
+    }
+}
+
+/// Waits for `due`, but not for long; `false` when it has not come.
+fn is_due(due: Instant) -> bool {
+    let left = due.saturating_duration_since(Instant::now());
+    std::thread::sleep(left.min(WAIT));
+    left <= WAIT
 }
 
 impl Camera for Replay {
@@ -160,14 +207,11 @@ impl Camera for Replay {
 
     fn next(&mut self) -> Result<Frame, CameraError> {
         let start = *self.start.get_or_insert_with(Instant::now);
-        let due = start + self.rate.time(self.sequence);
-        if self.pace == Pace::RealTime {
-            let left = due.saturating_duration_since(Instant::now());
-            std::thread::sleep(left.min(WAIT));
-            if left > WAIT {
-                self.last = Instant::now();
-                return Err(CameraError::Waiting);
-            }
+        let due = start + Duration::from_nanos(self.sequence * 1_000_000_000 / u64::from(self.fps));
+        let photos = !matches!(self.material, Material::Film(_));
+        if photos && self.pace == Pace::RealTime && !is_due(due) {
+            self.last = Instant::now();
+            return Err(CameraError::Waiting);
         }
         let result = match &self.material {
             Material::Still { .. } if !self.repeat && self.sequence > 0 => Err(CameraError::Ended),
@@ -178,13 +222,21 @@ impl Camera for Replay {
                 Ok(frame)
             }
             Material::Folder { .. } => self.next_photo(due),
-            Material::Film { .. } => self.next_of_film(due),
+            Material::Film(_) => self.next_of_film(start),
         };
         if result.is_ok() {
             self.last = Instant::now();
         }
         result
     }
+}
+
+/// By its first bytes, else by its name: reading it as a photo says what is wrong with it.
+fn is_photo(path: &Path) -> std::io::Result<bool> {
+    if film::is_animation(path).unwrap_or(false) {
+        return Ok(false);
+    }
+    Ok(photo::begins_as_photo(path)? || photo::has_photo_name(path))
 }
 
 /// The folder's photos, sorted by name.

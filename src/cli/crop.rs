@@ -7,8 +7,11 @@ use anyhow::{Context, anyhow};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::base::atomic_file::Part;
+use crate::base::caught::caught;
+use crate::base::printable::printable;
 use crate::cli::inputs::{self, Claims, Kind, Media};
 use crate::cli::model_arg::ModelArg;
+use crate::cli::names;
 use crate::cli::progress::{Progress, Stop};
 use crate::cli::status::{Status, one_line};
 use crate::cli::workers::{self, Budget};
@@ -41,7 +44,11 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
         (0..workers::count(jobs.len())).map(|_| load::pipeline(config)).collect::<Result<_, _>>()?;
     let budget = Budget::new(photo::MAX_PIXELS);
     let work = |pipeline: &mut Pipeline, index: usize| match &jobs[index] {
-        Ok(job) => crop(job, pipeline, &budget).map(|count| (job, count)),
+        Ok(job) => caught(|| crop(job, pipeline, &budget))
+            .unwrap_or_else(|panic| {
+                Err(panic).with_context(|| format!("unable to read {}", job.path.display()))
+            })
+            .map(|count| (job, count)),
         Err(problem) => Err(anyhow!("{problem:#}")),
     };
     let progress = Progress::new(Some(jobs.len() as u64), "photos", "");
@@ -49,8 +56,8 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
     workers::in_order(&mut pipelines, jobs.len(), work, |_, result| {
         stop.check()?;
         progress.aside(|| match result {
-            Ok((job, 1)) => println!("{}: 1 face", job.path.display()),
-            Ok((job, count)) => println!("{}: {count} faces", job.path.display()),
+            Ok((job, 1)) => println!("{}: 1 face", shown(&job.path)),
+            Ok((job, count)) => println!("{}: {count} faces", shown(&job.path)),
             Err(error) => {
                 eprintln!("emotiond: {}", one_line(&error));
                 status = Status::Failed;
@@ -62,6 +69,10 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
     Ok(status)
 }
 
+fn shown(path: &Path) -> String {
+    printable(&names::source(path))
+}
+
 struct Job {
     path: PathBuf,
     kind: Kind,
@@ -71,8 +82,10 @@ struct Job {
 
 fn plan(args: &CropArgs) -> Vec<anyhow::Result<Job>> {
     let mut claims = Claims::default();
-    let found = inputs::find(&args.paths, Media::Photos, Some(&args.out)).into_iter();
+    let (found, left_out) = inputs::find(&args.paths, Media::Photos, Some(&args.out));
+    left_out.tell();
     found
+        .into_iter()
         .map(|found| {
             let input = found?;
             let target = args.out.join(&input.below).with_extension("");

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::photos;
+use crate::eval::delimiter;
 use crate::nets::engine::EngineError;
 use crate::see::search::FaceDetector;
 use crate::vocabulary::emotion::Detection;
@@ -112,8 +113,9 @@ pub fn run(
 
 fn read_boxes(path: &Path) -> anyhow::Result<BTreeMap<String, Vec<Rect>>> {
     let mut marked: BTreeMap<String, Vec<Rect>> = BTreeMap::new();
-    let mut reader =
-        csv::Reader::from_path(path).with_context(|| format!("unable to read {}", path.display()))?;
+    let unreadable = || format!("unable to read {}", path.display());
+    let builder = delimiter::builder_for(path).with_context(unreadable)?;
+    let mut reader = builder.from_path(path).with_context(unreadable)?;
     for (index, row) in reader.deserialize::<Row>().enumerate() {
         let row = row.with_context(|| format!("{}, row {}", path.display(), index + 1))?;
         let Row { image, x, y, width, height } = row;

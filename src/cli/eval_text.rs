@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::eval::bootstrap::Interval;
-use crate::eval::metrics::Metrics;
+use crate::eval::metrics::{MACRO_MIN_SUPPORT, Metrics};
 use crate::eval::summary::{Against, Details};
 
 /// The figures with their 95 % intervals, the classes and the confusion matrix.
@@ -39,6 +39,9 @@ fn write(out: &mut String, details: &Details) -> std::fmt::Result {
 }
 
 fn figure(out: &mut String, name: &str, value: f64, interval: Interval) -> std::fmt::Result {
+    if value.is_nan() {
+        return writeln!(out, "{name:<18}{:>6}     no class has {MACRO_MIN_SUPPORT} samples", "n/a");
+    }
     writeln!(out, "{name:<18}{:>6.2} %   95 % interval {}", 100.0 * value, interval.percent())
 }
 
@@ -50,6 +53,9 @@ fn classes(out: &mut String, details: &Details) -> std::fmt::Result {
         writeln!(out, "{label:<10}{precision:>10.3}{recall:>8.3}{f1:>8.3}{:>9}", class.support)?;
     }
     let (precision, recall) = (details.macro_precision, details.macro_recall);
+    if precision.is_nan() {
+        return writeln!(out, "{:<10}{:>10}{:>8}{:>8}", "macro", "n/a", "n/a", "n/a");
+    }
     writeln!(out, "{:<10}{precision:>10.3}{recall:>8.3}{:>8.3}", "macro", metrics.macro_f1)
 }
 

@@ -1,31 +1,74 @@
 //! From the paths on a command line to photos and films.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::Metadata;
-use std::io::{ErrorKind, IsTerminal};
-use std::os::unix::fs::MetadataExt;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, IsTerminal, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use walkdir::{DirEntry, WalkDir};
 
+use super::names;
+use crate::base::printable::printable;
+use crate::media::film::{self, HEAD};
 use crate::media::photo;
 
-/// A photo on standard input.
+/// Standard input.
 const STDIN: &str = "-";
 
 /// Names of films' files end so, in lower or upper case.
-const FILM_EXTENSIONS: [&str; 18] = [
-    "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
-    "ogv", "ts", "webm", "wmv",
+const FILM_EXTENSIONS: [&str; 24] = [
+    "3g2", "3gp", "asf", "avi", "dv", "flv", "m2ts", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4", "mpeg",
+    "mpg", "mts", "mxf", "ogv", "qt", "ts", "vob", "webm", "wmv", "y4m",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Stdin,
+    /// Standard input or a named pipe; what it holds is known when it is read.
+    Pipe,
     Photo,
     Film,
+}
+
+/// Files in folders that are neither photo nor film, by what their names end with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut(BTreeMap<String, usize>);
+
+impl LeftOut {
+    fn add(&mut self, path: &Path) {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let end = extension.map_or("without an extension".to_owned(), |extension| format!(".{extension}"));
+        *self.0.entry(end).or_default() += 1;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Says it on standard error.
+    pub fn tell(&self) {
+        if !self.is_empty() {
+            eprintln!("{}", printable(&self.to_string()));
+        }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    /// `12 files left out: 11 .heic, 1 .xyz`, or nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: usize = self.0.values().sum();
+        let mut kinds: Vec<(&String, &usize)> = self.0.iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let kinds: Vec<String> = kinds.into_iter().map(|(end, count)| format!("{count} {end}")).collect();
+        match total {
+            0 => Ok(()),
+            1 => write!(f, "1 file left out: {}", kinds.join(", ")),
+            _ => write!(f, "{total} files left out: {}", kinds.join(", ")),
+        }
+    }
 }
 
 /// What is looked for in folders.
@@ -44,19 +87,26 @@ pub struct Input {
     pub below: PathBuf,
 }
 
+impl Input {
+    /// What results call it.
+    pub fn source(&self) -> String {
+        names::source(&self.path)
+    }
+}
+
 /// An input, or why there is none at its place.
 pub type Found = anyhow::Result<Input>;
 
 /// What `paths` name, in their order; a folder is replaced by what is in it and below, sorted by
-/// name. Links are followed; what has a name that begins with a dot is left out, and so is the
-/// folder `except`.
-pub fn find(paths: &[PathBuf], media: Media, except: Option<&Path>) -> Vec<Found> {
+/// name. Links are followed; what has a name that begins with a dot is passed over, and so is the
+/// folder `except`; other files are counted.
+pub fn find(paths: &[PathBuf], media: Media, except: Option<&Path>) -> (Vec<Found>, LeftOut) {
     let except = except.and_then(|folder| folder.metadata().ok()).map(|metadata| identity(&metadata));
-    let mut found = Vec::new();
+    let (mut found, mut left_out) = (Vec::new(), LeftOut::default());
     for path in paths {
         if path.is_dir() {
             let before = found.len();
-            walk(path, media, except, &mut found);
+            walk(path, media, except, &mut found, &mut left_out);
             if found.len() == before {
                 let wanted = if media == Media::Photos { "photo" } else { "photo or film" };
                 found.push(Err(anyhow!(
@@ -64,26 +114,68 @@ pub fn find(paths: &[PathBuf], media: Media, except: Option<&Path>) -> Vec<Found
                     path.display()
                 )));
             }
+        } else if is_address(path) {
+            found.push(Err(anyhow!(
+                "unable to read {0}: it is an address, not a file (curl -s {0} | emotiond classify -)",
+                path.display()
+            )));
         } else {
             let name = if path == Path::new(STDIN) { Path::new("stdin") } else { path.as_path() };
             let below = PathBuf::from(name.file_name().unwrap_or(name.as_os_str()));
             found.push(Ok(Input { path: path.clone(), kind: kind(path, media), below }));
         }
     }
-    found
+    (found, left_out)
 }
+
+fn is_address(path: &Path) -> bool {
+    let scheme = path.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())) && !path.exists()
+}
+
+/// What messages call standard input.
+const STDIN_NAME: &str = "standard input";
 
 /// The content of a photo's file, and what messages call it.
 pub fn load(path: &Path, kind: Kind) -> anyhow::Result<(Vec<u8>, String)> {
-    const NAME: &str = "standard input";
-    if kind != Kind::Stdin {
+    if kind != Kind::Pipe {
         return Ok((photo::load(path)?, path.display().to_string()));
+    }
+    let (mut pipe, name) = open_pipe(path)?;
+    Ok((photo::load_from(&mut *pipe, &name)?, name))
+}
+
+/// What comes through a pipe.
+pub enum Piped {
+    /// All of it.
+    Photo(Vec<u8>),
+    /// The first [`HEAD`] bytes, and the rest.
+    Film(Vec<u8>, Box<dyn Read + Send>),
+}
+
+/// Finds out what comes through a pipe, and what messages call it.
+pub fn load_piped(path: &Path) -> anyhow::Result<(Piped, String)> {
+    let (mut pipe, name) = open_pipe(path)?;
+    let mut head = Vec::new();
+    let read = (&mut pipe).take(HEAD).read_to_end(&mut head);
+    read.with_context(|| format!("unable to read {name}"))?;
+    if !photo::is_photo(&head) {
+        return Ok((Piped::Film(head, pipe), name));
+    }
+    let rest = photo::load_from(&mut *pipe, &name)?;
+    Ok((Piped::Photo([head, rest].concat()), name))
+}
+
+fn open_pipe(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, String)> {
+    if path != Path::new(STDIN) {
+        let file = File::open(path).with_context(|| format!("unable to read {}", path.display()))?;
+        return Ok((Box::new(file), path.display().to_string()));
     }
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        bail!("unable to read {NAME}: it is a terminal (pipe a photo into it)");
+        bail!("unable to read {STDIN_NAME}: it is a terminal (pipe a photo or film into it)");
     }
-    Ok((photo::load_from(&mut stdin.lock(), NAME)?, NAME.to_owned()))
+    Ok((Box::new(stdin), STDIN_NAME.to_owned()))
 }
 
 /// What makes two paths one file.
@@ -114,15 +206,22 @@ impl Claims {
     }
 }
 
-fn walk(root: &Path, media: Media, except: Option<(u64, u64)>, found: &mut Vec<Found>) {
+fn walk(
+    root: &Path,
+    media: Media,
+    except: Option<(u64, u64)>,
+    found: &mut Vec<Found>,
+    left_out: &mut LeftOut,
+) {
     let entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-    for entry in entries.filter_entry(|entry| !left_out(entry, except)) {
+    for entry in entries.filter_entry(|entry| !is_passed_over(entry, except)) {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
                 let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
-                if let Some(kind) = kind_by_name(entry.path(), media) {
-                    found.push(Ok(Input { path: entry.into_path(), kind, below }));
+                match kind_by_name(entry.path(), media) {
+                    Some(kind) => found.push(Ok(Input { path: entry.into_path(), kind, below })),
+                    None => left_out.add(entry.path()),
                 }
             }
             Err(error) => found.extend(problem(&error, media).map(Err)),
@@ -130,7 +229,7 @@ fn walk(root: &Path, media: Media, except: Option<(u64, u64)>, found: &mut Vec<F
     }
 }
 
-fn left_out(entry: &DirEntry, except: Option<(u64, u64)>) -> bool {
+fn is_passed_over(entry: &DirEntry, except: Option<(u64, u64)>) -> bool {
     let hidden = entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
     let is_exception = || {
         entry.file_type().is_dir()
@@ -161,7 +260,8 @@ fn problem(error: &walkdir::Error, media: Media) -> Option<anyhow::Error> {
 fn kind_by_name(path: &Path, media: Media) -> Option<Kind> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     if photo::has_photo_name(path) {
-        Some(Kind::Photo)
+        let moves = || media == Media::PhotosAndFilms && film::is_animation(path).unwrap_or(false);
+        Some(if moves() { Kind::Film } else { Kind::Photo })
     } else if FILM_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) {
         (media == Media::PhotosAndFilms).then_some(Kind::Film)
     } else {
@@ -171,10 +271,12 @@ fn kind_by_name(path: &Path, media: Media) -> Option<Kind> {
 
 /// What a file that was named itself is: by its name, else by its first bytes.
 fn kind(path: &Path, media: Media) -> Kind {
-    if path == Path::new(STDIN) {
-        return Kind::Stdin;
+    let is_pipe = || path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    if path == Path::new(STDIN) || is_pipe() {
+        return Kind::Pipe;
     }
     kind_by_name(path, media).unwrap_or_else(|| match photo::begins_as_photo(path) {
+        Ok(true) if media == Media::PhotosAndFilms && film::is_animation(path).unwrap_or(false) => Kind::Film,
         Ok(false) if media == Media::PhotosAndFilms => Kind::Film,
         // Reading it as a photo says what is wrong.
         _ => Kind::Photo,
@@ -209,7 +311,8 @@ mod tests {
         symlink("nowhere.jpg", root.join("d.jpg")).expect("links");
         symlink("nowhere", root.join("e")).expect("links");
 
-        let found = find(&[root.to_owned()], Media::PhotosAndFilms, Some(&root.join("out")));
+        let (found, left_out) = find(&[root.to_owned()], Media::PhotosAndFilms, Some(&root.join("out")));
+        assert_eq!(left_out.to_string(), "1 file left out: 1 .txt");
         let expected = [
             "Photo a.png",
             "Film b/clip.MP4",
@@ -223,9 +326,10 @@ mod tests {
         ];
         assert_eq!(names(&found), expected);
 
-        let photos = find(&[root.join("b"), "-".into()], Media::Photos, None);
-        assert_eq!(names(&photos)[1..], ["Photo deep/z.webp", "Stdin stdin"]);
-        let nothing =
+        let (photos, left_out) = find(&[root.join("b"), "-".into()], Media::Photos, None);
+        assert_eq!(names(&photos)[1..], ["Photo deep/z.webp", "Pipe stdin"]);
+        assert_eq!(left_out.to_string(), "2 files left out: 1 .mp4, 1 .txt");
+        let (nothing, _) =
             find(&[root.join(".thumbnails"), root.join("out")], Media::Photos, Some(&root.join("out")));
         assert_eq!(names(&nothing)[0], "Photo a.png", "a hidden folder that was named itself");
         assert!(names(&nothing)[1].starts_with("there is no photo in "));

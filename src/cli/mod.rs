@@ -13,6 +13,7 @@ mod inputs;
 mod mcp;
 mod model_arg;
 mod mqtt;
+mod names;
 mod people;
 mod photos;
 mod progress;

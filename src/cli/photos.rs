@@ -17,5 +17,7 @@ pub fn read(path: &Path) -> Result<Frame, PhotoError> {
 /// # Errors
 /// The first place that cannot be read.
 pub fn list(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    inputs::find(paths, Media::Photos, None).into_iter().map(|found| Ok(found?.path)).collect()
+    let (found, left_out) = inputs::find(paths, Media::Photos, None);
+    left_out.tell();
+    found.into_iter().map(|found| Ok(found?.path)).collect()
 }

@@ -2,13 +2,16 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::base::atomic_file;
+use crate::cli::status::Stopped;
 
 /// A bar with rate and remaining time on standard error; nothing where that is no terminal.
 pub struct Progress(ProgressBar);
@@ -56,27 +59,44 @@ impl Drop for Progress {
     }
 }
 
-/// Whether SIGINT or SIGTERM has come; the second one ends the program at once.
+/// Which of SIGINT, SIGTERM and SIGHUP has come, if any; the second one ends the program at once.
 #[derive(Clone, Debug)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicI32>);
 
 impl Stop {
     pub fn on_signals() -> anyhow::Result<Self> {
-        let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&flag))
-                .and_then(|_| flag::register(signal, Arc::clone(&flag)))
-                .context("unable to catch signals")?;
-        }
-        Ok(Self(flag))
+        let come = Arc::new(AtomicI32::new(0));
+        let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        let mut signals = Signals::new(wanted).context("unable to catch signals")?;
+        let flag = Arc::clone(&come);
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in &mut signals {
+                    if flag.swap(signal, Ordering::Relaxed) != 0 {
+                        atomic_file::remove_unfinished();
+                        std::process::exit(128 + signal);
+                    }
+                }
+            })
+            .context("unable to start a thread")?;
+        Ok(Self(come))
     }
 
     /// # Errors
-    /// When a signal has come.
+    /// [`Stopped`] when a signal has come.
     pub fn check(&self) -> anyhow::Result<()> {
-        if self.0.load(Ordering::Relaxed) {
-            bail!("stopped by a signal");
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            signal => Err(Stopped { signal }.into()),
         }
-        Ok(())
     }
+}
+
+/// Whether the program was started so that it ignores the signal, as `nohup` does with SIGHUP.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }

@@ -12,18 +12,26 @@ use crate::web::WebError;
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    Done = 0,
+    Done,
     /// Failed while running, or a file was skipped.
-    Failed = 1,
+    Failed,
     /// Wrong usage, as clap ends the program, too.
-    Usage = 2,
+    Usage,
     /// Bad configuration or model: systemd does not restart on it (`EX_CONFIG` of sysexits.h).
-    Misconfigured = 78,
+    Misconfigured,
+    /// By this signal, as shells count it.
+    Stopped(i32),
 }
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(status as u8)
+        Self::from(match status {
+            Status::Done => 0,
+            Status::Failed => 1,
+            Status::Usage => 2,
+            Status::Misconfigured => 78,
+            Status::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
+        })
     }
 }
 
@@ -40,9 +48,23 @@ impl Status {
         match error {
             _ if misconfigured => Self::Misconfigured,
             _ if error.is::<UsageError>() => Self::Usage,
-            _ => Self::Failed,
+            _ => {
+                error.downcast_ref::<Stopped>().map_or(Self::Failed, |stopped| Self::Stopped(stopped.signal))
+            }
         }
     }
+}
+
+/// Standard output was closed by who reads it.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output is closed")]
+pub(super) struct OutputClosed;
+
+/// A signal ended the work.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("stopped by a signal")]
+pub(super) struct Stopped {
+    pub signal: i32,
 }
 
 /// Arguments that do not fit each other.

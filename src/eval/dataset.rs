@@ -1,9 +1,10 @@
 //! Labelled pictures, whatever form they come in.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use super::delimiter;
 use crate::vocabulary::emotion::Emotion;
 
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +114,7 @@ pub struct Selection<'a> {
 pub(super) struct Table<'a> {
     pub path: &'a Path,
     pub header: csv::StringRecord,
-    reader: csv::Reader<&'a mut dyn Read>,
+    reader: csv::Reader<Chain<Cursor<Vec<u8>>, &'a mut dyn Read>>,
     /// Number of the row read last, counted from 1 below the header.
     pub row: usize,
 }
@@ -121,7 +122,10 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     pub fn new(path: &'a Path, reader: &'a mut dyn Read) -> Result<Self, DatasetError> {
         // Rows of another length get a message of ours.
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+        let (first, reader) = first_row(path, reader)?;
+        let delimiter = delimiter::of(&first);
+        let reader = Cursor::new(first).chain(reader);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(reader);
         let header = reader.headers().map_err(|error| failed(path, 0, error))?.clone();
         Ok(Self { path, header, reader, row: 0 })
     }
@@ -157,6 +161,18 @@ impl<'a> Table<'a> {
     pub fn bad(&self, reason: String) -> DatasetError {
         DatasetError::Row { path: self.path.to_owned(), row: self.row, reason }
     }
+}
+
+/// The bytes of the first row, with which the reader goes on.
+fn first_row<'a>(path: &Path, reader: &'a mut dyn Read) -> Result<(Vec<u8>, &'a mut dyn Read), DatasetError> {
+    let (mut first, mut byte) = (Vec::new(), [0]);
+    while reader.read(&mut byte).map_err(|error| failed(path, 0, error.into()))? == 1 {
+        first.extend(byte);
+        if byte[0] == b'\n' || first.len() > 4096 {
+            break;
+        }
+    }
+    Ok((first, reader))
 }
 
 fn failed(path: &Path, row: usize, error: csv::Error) -> DatasetError {

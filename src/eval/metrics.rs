@@ -173,7 +173,7 @@ impl Tally {
         self.confusion.iter().map(|row| row[class]).sum()
     }
 
-    /// Mean F1 of `classes`, for instance [`Self::macro_classes`].
+    /// Mean F1 of `classes`, NaN where there is none; for instance of [`Self::macro_classes`].
     pub fn macro_f1(&self, classes: &[usize]) -> f64 {
         mean(classes, |class| self.f1(class))
     }
@@ -192,8 +192,8 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 fn mean(classes: &[usize], value: impl Fn(usize) -> f64) -> f64 {
-    // Not `sum`, which is -0.0 of nothing.
-    classes.iter().fold(0.0, |sum, class| sum + value(*class)) / classes.len().max(1) as f64
+    // Of no class it is not a number.
+    classes.iter().map(|class| value(*class)).sum::<f64>() / classes.len() as f64
 }
 
 /// Precision, recall and F1 of one class, 0 to 1; 0 where they are not defined.
@@ -217,6 +217,7 @@ pub struct Confusion {
 pub struct Metrics {
     pub samples: u64,
     pub accuracy: f64,
+    /// NaN, `null` in JSON, where no class has samples enough.
     pub macro_f1: f64,
     pub top2: f64,
     #[serde(serialize_with = "in_order")]

@@ -4,6 +4,7 @@ mod archive;
 pub mod bootstrap;
 pub mod compare;
 pub mod dataset;
+pub mod delimiter;
 pub mod evaluation;
 pub mod fer2013;
 pub mod folders;

@@ -140,6 +140,9 @@ fn reliability(tally: &Tally) -> Vec<Reliability> {
 impl Interval {
     /// In percent, for people.
     pub fn percent(self) -> String {
+        if self.0.is_nan() {
+            return String::new();
+        }
         format!("{:.1} to {:.1}", 100.0 * self.0, 100.0 * self.1)
     }
 }

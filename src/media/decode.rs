@@ -4,6 +4,9 @@
 //! limited range, and full range with the colour space JPEG
 //! (docs.kernel.org/userspace-api/media/v4l/colorspaces-details.html).
 
+use image::imageops::{FilterType, resize};
+use image::{GrayImage, RgbImage};
+
 use crate::media::photo;
 use crate::media::photo::jpeg::{self, JpegError};
 use crate::vocabulary::frame::PixelFormat;
@@ -127,6 +130,24 @@ pub enum DecodeError {
     Jpeg(#[from] JpegError),
     #[error("{found} bytes instead of {needed}")]
     Short { found: usize, needed: usize },
+}
+
+/// Enlarges the shorter side of pixels that are `aspect` times as wide as high, so that they are square. A ratio
+/// beyond 8 is a mistake, not a shape.
+pub fn squared(pixels: Pixels, aspect: f64) -> Pixels {
+    if !(0.125..=8.0).contains(&aspect) || (aspect - 1.0).abs() < 1e-3 {
+        return pixels;
+    }
+    let side = |side: u32, factor: f64| (f64::from(side) * factor.max(1.0)).round() as u32;
+    let (width, height) = (side(pixels.width, aspect), side(pixels.height, 1.0 / aspect));
+    let Pixels { width: from_width, height: from_height, format, data } = pixels;
+    let data = match format {
+        PixelFormat::Gray8 => GrayImage::from_raw(from_width, from_height, data)
+            .map(|picture| resize(&picture, width, height, FilterType::Triangle).into_raw()),
+        PixelFormat::Rgb8 => RgbImage::from_raw(from_width, from_height, data)
+            .map(|picture| resize(&picture, width, height, FilterType::Triangle).into_raw()),
+    };
+    Pixels { width, height, format, data: data.unwrap_or_default() }
 }
 
 /// Decodes one frame of a camera. A JPEG's size is its own, whatever the device was set to.
@@ -361,6 +382,21 @@ mod tests {
             assert_eq!(i422.data, [rgb; 2].concat());
             let i444 = decode(&layout(Encoding::I444, 2, 1, 0), &[y, 16, cb, 128, cr, 128]).expect("decoded");
             assert_eq!(i444.data, [rgb, [0; 3]].concat());
+        }
+    }
+
+    #[test]
+    fn pixels_become_square() {
+        let pixels = |width, height| Pixels {
+            width,
+            height,
+            format: PixelFormat::Rgb8,
+            data: vec![7; width as usize * height as usize * 3],
+        };
+        for (aspect, size) in [(2.0, (8, 2)), (0.5, (4, 4)), (1.0, (4, 2)), (0.0, (4, 2)), (100.0, (4, 2))] {
+            let square = squared(pixels(4, 2), aspect);
+            assert_eq!((square.width, square.height), size, "{aspect}");
+            assert_eq!(square.data, vec![7; size.0 as usize * size.1 as usize * 3], "{aspect}");
         }
     }
 

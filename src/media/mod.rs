@@ -2,7 +2,9 @@
 
 /// What cameras send: YUV, RGB, grey and MJPEG.
 pub mod decode;
-/// Films, by an `ffmpeg` child process.
+/// What the installed `ffmpeg` can do.
+pub mod ffmpeg;
+/// Films, by an `ffmpeg` child process, and pictures that move.
 pub mod film;
 /// Photo files, strictly and within limits.
 pub mod photo;

@@ -27,7 +27,11 @@ const HOUSE: &[Room] = &[
     },
     Room { name: "vocabulary", uses: "", does: &[] },
     Room { name: "config", uses: "base vocabulary", does: &[("*", "files")] },
-    Room { name: "media", uses: "vocabulary", does: &[("film", "programs threads"), ("photo", "files")] },
+    Room {
+        name: "media",
+        uses: "base vocabulary",
+        does: &[("ffmpeg", "programs"), ("film", "files programs threads"), ("photo", "files programs")],
+    },
     Room { name: "nets", uses: "base vocabulary", does: &[("*", "files")] },
     Room { name: "see", uses: "vocabulary config nets", does: &[] },
     Room { name: "people", uses: "base vocabulary config nets see", does: &[("store", "files")] },
@@ -77,7 +81,12 @@ const HOUSE: &[Room] = &[
     Room {
         name: "cli",
         uses: "base vocabulary config media nets see people pipeline tell overlay camera display mqtt rules web mcp eval daemon",
-        does: &[("*", "clock files"), ("classify::encode", "programs"), ("workers", "threads")],
+        does: &[
+            ("*", "clock files"),
+            ("classify::encode", "programs"),
+            ("progress", "threads"),
+            ("workers", "threads"),
+        ],
     },
 ];
 

@@ -5,46 +5,44 @@ use std::io::{Cursor, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use image::{ImageFormat, RgbImage};
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn portrait() -> RgbImage {
+pub fn portrait() -> RgbImage {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("third_party/portrait.png");
     image::open(path).expect("the portrait: run `make test`").to_rgb8()
 }
 
 /// The portrait with half the sides.
-fn small() -> RgbImage {
+pub fn small() -> RgbImage {
     image::imageops::thumbnail(&portrait(), 256, 256)
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-fn emotiond() -> Command {
+pub fn emotiond() -> Command {
     Command::new(env!("CARGO_BIN_EXE_emotiond"))
 }
 
 /// `emotiond classify` with its arguments.
-fn classify(args: &[&str]) -> Output {
+pub fn classify(args: &[&str]) -> Output {
     emotiond().arg("classify").args(args).stdin(Stdio::null()).output().expect("emotiond starts")
 }
 
-fn stdout(output: &Output) -> &str {
+pub fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).expect("UTF-8")
 }
 
 /// The program's own messages.
-fn errors(output: &Output) -> Vec<String> {
+pub fn errors(output: &Output) -> Vec<String> {
     let text = std::str::from_utf8(&output.stderr).expect("UTF-8");
     text.lines().filter_map(|line| line.strip_prefix("emotiond: ")).map(ToOwned::to_owned).collect()
 }
 
-fn json_lines(output: &Output) -> Vec<Value> {
+pub fn json_lines(output: &Output) -> Vec<Value> {
     stdout(output).lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
@@ -55,7 +53,7 @@ fn sources(output: &Output, folder: &Path) -> Vec<String> {
 }
 
 /// All files below `folder`, sorted.
-fn files(folder: &Path) -> Vec<String> {
+pub fn files(folder: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -73,11 +71,11 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// A film of the portrait that slowly moves, with a tone as sound, 25 frames a second.
-fn film(path: &Path, seconds: u32) {
+pub fn film(path: &Path, seconds: u32) {
     let portrait = path.with_extension("still.png");
     small().save(&portrait).expect("saved");
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-loop", "1", "-framerate", "25", "-i"])
+        .args(["-v", "error", "-nostdin", "-y", "-loop", "1", "-framerate", "25", "-i"])
         .arg(&portrait)
         .args(["-f", "lavfi", "-i", "sine=440", "-t", &seconds.to_string()])
         .args(["-vf", "crop=240:200:8+8*sin(t*3):0", "-pix_fmt", "yuv420p", "-g", "10"])
@@ -90,7 +88,7 @@ fn film(path: &Path, seconds: u32) {
 }
 
 /// What ffprobe says of `entry` of a film's stream `stream`.
-fn probed(path: &Path, stream: &str, entry: &str) -> String {
+pub fn probed(path: &Path, stream: &str, entry: &str) -> String {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-count_frames", "-select_streams", stream, "-of", "csv=p=0", "-show_entries"])
         .arg(format!("stream={entry}"))
@@ -270,7 +268,8 @@ fn a_film_is_followed_marked_and_plotted() {
     );
     let lines = classify(&[text(&clip)]);
     assert!(stdout(&lines).ends_with("clip.mov: 1 face in 100 frames\n"), "{}", stdout(&lines));
-    assert_eq!(stdout(&lines).lines().count(), 2, "{}", stdout(&lines));
+    assert_eq!(stdout(&lines).lines().count(), 3, "{}", stdout(&lines));
+    assert!(stdout(&lines).contains("clip.mov: face 1: happy 4.0 s\n"), "{}", stdout(&lines));
     let two = classify(&[text(&clip), text(&clip), "--timeline", text(&path("two.png"))]);
     assert_eq!(two.status.code(), Some(2));
     assert!(errors(&two)[0].starts_with("--timeline plots one film, and 2 are named"));
@@ -299,14 +298,14 @@ fn a_film_with_a_broken_middle_is_read_around_it() {
         "{said}"
     );
     let lines = json_lines(&output);
-    assert!(lines.len() > 130, "{} of 150 frames", lines.len());
-    // Before and after the damage all is as in the whole film.
-    for n in [0, 20, 40] {
-        assert_eq!(lines[n]["faces"][0]["box"], whole[n]["faces"][0]["box"], "{n}");
+    assert!(lines.len() > 110, "{} of 150 frames", lines.len());
+    // What could be decoded is as in the whole film, at the same times; what could not is left out.
+    let mut same = 0;
+    for line in &lines {
+        let whole = whole.iter().find(|whole| whole["time_s"] == line["time_s"]).expect("a time of the film");
+        same += usize::from(line["faces"][0]["box"] == whole["faces"][0]["box"]);
     }
-    let last = lines.last().expect("a last frame");
-    let same = whole.iter().find(|line| line["frame"] == last["frame"]).expect("the same frame");
-    assert_eq!(last["faces"][0]["box"], same["faces"][0]["box"]);
+    assert!(same * 10 > lines.len() * 9, "{same} of {}", lines.len());
     assert_eq!(probed(&out.join("broken.mkv"), "v:0", "nb_read_frames"), lines.len().to_string());
 }
 
@@ -408,43 +407,6 @@ fn a_full_disk_leaves_nothing_half_written() {
     }
     assert!(json_lines(&output).len() >= 75, "the film's frames are told all the same");
     assert_eq!(files(&out), [""; 0]);
-}
-
-#[test]
-fn what_is_killed_leaves_the_file_whole_or_absent() {
-    let folder = tempfile::tempdir().expect("folder");
-    let clip = folder.path().join("clip.mp4");
-    film(&clip, 40);
-    for (signal, leftovers) in [(rustix::process::Signal::KILL, true), (rustix::process::Signal::TERM, false)]
-    {
-        let out: TempDir = tempfile::tempdir().expect("folder");
-        let table = out.path().join("t.csv");
-        let mut child = emotiond()
-            .args(["classify", text(&clip), "--csv", text(&table), "--out", text(out.path())])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let begun = |name: &str| files(out.path()).iter().any(|file| file.starts_with(name));
-        let patience = Instant::now() + Duration::from_secs(60);
-        while !begun(".clip.mp4") {
-            assert!(Instant::now() < patience, "{:?}", files(out.path()));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let id = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(id, signal).expect("sent");
-        let output = child.wait().expect("ends");
-        assert!(!output.success());
-        let left = files(out.path());
-        assert!(left.iter().all(|name| name.starts_with('.')), "{left:?}");
-        assert!(leftovers || left.is_empty(), "{left:?}");
-        if !leftovers {
-            assert_eq!(output.code(), Some(1));
-            let mut said = String::new();
-            std::io::Read::read_to_string(&mut child.stderr.take().expect("pipe"), &mut said).expect("reads");
-            assert!(said.contains("emotiond: stopped by a signal"), "{said}");
-        }
-    }
 }
 
 #[test]

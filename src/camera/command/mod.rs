@@ -207,6 +207,7 @@ impl CommandCamera {
 
     fn decode(&mut self, layout: &decode::Layout, bytes: &[u8]) -> Result<Frame, CameraError> {
         let pixels = decode::decode(layout, bytes).map_err(|error| self.damaged(error.to_string()))?;
+        let pixels = decode::squared(pixels, self.splitter.aspect());
         let size = (pixels.width, pixels.height);
         if std::mem::replace(&mut self.size, size) != size {
             let format = self.splitter.name().unwrap_or_default();

@@ -38,7 +38,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// What is known of the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Unknown,
     Mjpeg,
@@ -46,6 +46,8 @@ enum Kind {
     Fixed {
         layout: Layout,
         marked: bool,
+        /// A pixel's width over its height.
+        aspect: f64,
     },
 }
 
@@ -83,7 +85,7 @@ impl Splitter {
                     RawFormat::Grey => Encoding::Grey,
                 };
                 let layout = Layout { encoding, width, height, stride: 0, range: Range::Limited };
-                Kind::Fixed { layout, marked: false }
+                Kind::Fixed { layout, marked: false, aspect: 1.0 }
             }
         };
         Self { kind, buffer: Vec::new(), done: 0, rubbish: 0 }
@@ -107,7 +109,7 @@ impl Splitter {
         match self.kind {
             Kind::Unknown => Ok(None),
             Kind::Mjpeg => self.next_jpeg(),
-            Kind::Fixed { layout, marked } => self.next_fixed(layout, marked),
+            Kind::Fixed { layout, marked, .. } => self.next_fixed(layout, marked),
         }
     }
 
@@ -118,6 +120,14 @@ impl Splitter {
             Kind::Mjpeg => Some("MJPEG"),
             Kind::Fixed { marked: true, .. } => Some("YUV4MPEG2"),
             Kind::Fixed { marked: false, .. } => Some("raw"),
+        }
+    }
+
+    /// Width over height of the frames' pixels.
+    pub fn aspect(&self) -> f64 {
+        match self.kind {
+            Kind::Fixed { aspect, .. } => aspect,
+            Kind::Unknown | Kind::Mjpeg => 1.0,
         }
     }
 
@@ -141,9 +151,9 @@ impl Splitter {
             let Some(line) = line(rest) else {
                 return if rest.len() > MAX_HEADER { Err(header(rest)) } else { Ok(false) };
             };
-            let layout = y4m_layout(line)?;
+            let (layout, aspect) = y4m_layout(line)?;
             self.done += line.len() + 1;
-            self.kind = Kind::Fixed { layout, marked: true };
+            self.kind = Kind::Fixed { layout, marked: true, aspect };
             return Ok(true);
         }
         // A start code and the sequence parameter set (ITU-T H.264, 7.3.1 and annex B).
@@ -231,10 +241,12 @@ fn header(bytes: &[u8]) -> StreamError {
 }
 
 /// What a YUV4MPEG2 stream's first line says: words of a letter and a value (yuv4mpeg(5), mjpegtools).
-fn y4m_layout(line: &[u8]) -> Result<Layout, StreamError> {
+/// Also the width of a pixel over its height.
+fn y4m_layout(line: &[u8]) -> Result<(Layout, f64), StreamError> {
     let unknown = || header(line);
     let text = str::from_utf8(line).map_err(|_| unknown())?;
     let (mut width, mut height, mut encoding, mut range) = (0_u64, 0_u64, Encoding::I420, Range::Limited);
+    let mut aspect = 1.0;
     for word in text.split_ascii_whitespace().skip(1) {
         let (tag, value) = word.split_at_checked(1).ok_or_else(unknown)?;
         match (tag, value) {
@@ -246,6 +258,12 @@ fn y4m_layout(line: &[u8]) -> Result<Layout, StreamError> {
             ("C", "444") => encoding = Encoding::I444,
             ("C", "mono") => encoding = Encoding::Grey,
             ("C", _) => return Err(unknown()),
+            // 0:0 where it is not known.
+            ("A", _) => {
+                let (across, up) = value.split_once(':').ok_or_else(unknown)?;
+                let ratio = across.parse::<f64>().ok().zip(up.parse::<f64>().ok()).ok_or_else(unknown)?;
+                aspect = if ratio.0 > 0.0 && ratio.1 > 0.0 { ratio.0 / ratio.1 } else { 1.0 };
+            }
             ("X", "COLORRANGE=FULL") => range = Range::Full,
             _ => {}
         }
@@ -254,7 +272,9 @@ fn y4m_layout(line: &[u8]) -> Result<Layout, StreamError> {
         return Err(StreamError::TooLarge { width, height });
     }
     match (u32::try_from(width), u32::try_from(height)) {
-        (Ok(width @ 1..), Ok(height @ 1..)) => Ok(Layout { encoding, width, height, stride: 0, range }),
+        (Ok(width @ 1..), Ok(height @ 1..)) => {
+            Ok((Layout { encoding, width, height, stride: 0, range }, aspect))
+        }
         _ => Err(unknown()),
     }
 }
@@ -316,6 +336,10 @@ mod tests {
                 Layout { encoding: Encoding::I420, width: 4, height: 2, stride: 0, range: Range::Full };
             assert_eq!(end, Ok(()));
             assert_eq!(pieces, [Piece::Frame(layout, frame.clone()), Piece::Frame(layout, frame.clone())]);
+            assert_eq!(
+                y4m_layout(b"YUV4MPEG2 W4 H2 A64:45"),
+                Ok((Layout { range: Range::Limited, ..layout }, 64.0 / 45.0))
+            );
         }
         let broken = [&stream[..head.len() + 6 + 12], b"progress: 1 %"].concat();
         let (pieces, end) = split(CommandFormat::Auto, &broken, 4096);

@@ -2,15 +2,21 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use image::codecs::bmp::BmpEncoder;
 use image::codecs::jpeg::JpegEncoder;
-use image::{ImageFormat, RgbImage};
+use image::codecs::png::PngEncoder;
+use image::codecs::tiff::TiffEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ImageEncoder, ImageFormat, ImageResult, RgbImage};
 
 use crate::base::atomic_file::Part;
 use crate::cli::inputs::{Claims, Found, Input, Kind, identity};
+use crate::media::photo::Metadata;
 
 /// Little enough loss that text stays sharp, 1 to 100.
 const JPEG_QUALITY: u8 = 92;
@@ -20,40 +26,55 @@ const JPEG_QUALITY: u8 = 92;
 pub struct Job {
     pub input: Input,
     pub target: Option<PathBuf>,
+    /// Its copy was there before.
+    pub copied: bool,
+}
+
+/// Files and folders by what makes them one.
+pub type Originals = HashSet<(u64, u64)>;
+
+/// What is read, and must not be written to.
+pub fn originals(found: &[Found]) -> Originals {
+    let inputs = found.iter().flatten().filter_map(|input| input.path.metadata().ok());
+    inputs.filter(fs::Metadata::is_file).map(|metadata| identity(&metadata)).collect()
+}
+
+/// # Errors
+/// When `target` is one of them.
+pub fn spare(target: &Path, originals: &Originals) -> anyhow::Result<()> {
+    match target.metadata() {
+        Ok(there) if originals.contains(&identity(&there)) => {
+            bail!("unable to write {}: it is an original (name another place)", target.display())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where copies go.
 pub struct Copies<'a> {
     pub folder: Option<&'a Path>,
     pub force: bool,
+    /// A copy that is there already is none that is written again.
+    pub resume: bool,
 }
 
 impl Copies<'_> {
     /// A place for each input's copy; an error where there is none, before any work is done on it.
-    pub fn plan(&self, found: Vec<Found>) -> Vec<anyhow::Result<Job>> {
-        let Some(folder) = self.folder else {
-            return found.into_iter().map(|found| Ok(Job { input: found?, target: None })).collect();
-        };
-        let inputs = found.iter().flatten().filter_map(|input| input.path.metadata().ok());
-        let originals: HashSet<(u64, u64)> = inputs.map(|metadata| identity(&metadata)).collect();
+    pub fn plan(&self, found: Vec<Found>, originals: &Originals) -> Vec<anyhow::Result<Job>> {
         let mut claims = Claims::default();
         let mut plan = |input: Input| {
+            let Some(folder) = self.folder else { return Ok(Job { input, target: None, copied: false }) };
             let target = claims.claim(folder.join(name(&input)), &input.path)?;
-            self.check(&target, &originals)?;
-            Ok(Job { input, target: Some(target) })
+            spare(&target, originals)?;
+            if !target.exists() || self.force {
+                return Ok(Job { input, target: Some(target), copied: false });
+            }
+            if self.resume {
+                return Ok(Job { input, target: None, copied: true });
+            }
+            bail!("unable to write {}: it exists (replace it with --force)", target.display())
         };
         found.into_iter().map(|found| found.and_then(&mut plan)).collect()
-    }
-
-    fn check(&self, target: &Path, originals: &HashSet<(u64, u64)>) -> anyhow::Result<()> {
-        let Ok(there) = target.metadata() else { return Ok(()) };
-        if originals.contains(&identity(&there)) {
-            bail!("unable to write {}: it is an original (name another folder with --out)", target.display());
-        }
-        if !self.force {
-            bail!("unable to write {}: it exists (replace it with --force)", target.display());
-        }
-        Ok(())
     }
 }
 
@@ -63,7 +84,7 @@ fn name(input: &Input) -> PathBuf {
     let extension = extension.to_ascii_lowercase();
     let (kept, added) = match input.kind {
         Kind::Film => (matches!(extension.as_str(), "mp4" | "m4v" | "mov" | "mkv"), ".mkv"),
-        Kind::Photo | Kind::Stdin => (photo_format(&input.below).is_some(), ".png"),
+        Kind::Photo | Kind::Pipe => (photo_format(&input.below).is_some(), ".png"),
     };
     if kept {
         return input.below.clone();
@@ -88,7 +109,7 @@ fn photo_format(path: &Path) -> Option<ImageFormat> {
 /// Begins the file at `target`, with the folders above it.
 pub fn begin(target: &Path, force: bool) -> anyhow::Result<Part> {
     if let Some(folder) = target.parent() {
-        std::fs::create_dir_all(folder)
+        fs::create_dir_all(folder)
             .with_context(|| format!("unable to make the folder {}", folder.display()))?;
     }
     Part::create(target, force).map_err(|error| unwritable(target, &error))
@@ -105,18 +126,33 @@ pub fn unwritable(target: &Path, error: &std::io::Error) -> anyhow::Error {
     }
 }
 
-/// Writes the photo in the format of its name.
-pub fn save(picture: &RgbImage, target: &Path, force: bool) -> anyhow::Result<()> {
+/// Writes the photo in the format of its name, with what the original says beside its pixels as far as that
+/// format takes it.
+pub fn save(picture: &RgbImage, metadata: &Metadata, target: &Path, force: bool) -> anyhow::Result<()> {
     let mut writer = BufWriter::new(begin(target, force)?);
     let written = match photo_format(target) {
         Some(ImageFormat::Jpeg) => {
-            JpegEncoder::new_with_quality(&mut writer, JPEG_QUALITY).encode_image(picture)
+            encode(JpegEncoder::new_with_quality(&mut writer, JPEG_QUALITY), picture, metadata)
         }
-        format => picture.write_to(&mut writer, format.unwrap_or(ImageFormat::Png)),
+        Some(ImageFormat::WebP) => encode(WebPEncoder::new_lossless(&mut writer), picture, metadata),
+        Some(ImageFormat::Tiff) => encode(TiffEncoder::new(&mut writer), picture, metadata),
+        Some(ImageFormat::Bmp) => encode(BmpEncoder::new(&mut writer), picture, metadata),
+        _ => encode(PngEncoder::new(&mut writer), picture, metadata),
     };
     written.with_context(|| format!("unable to write {}", target.display()))?;
     let part = writer.into_inner().map_err(|error| unwritable(target, error.error()))?;
     part.commit().map_err(|error| unwritable(target, &error))
+}
+
+fn encode(mut encoder: impl ImageEncoder, picture: &RgbImage, metadata: &Metadata) -> ImageResult<()> {
+    // What a format has no place for is left out.
+    if let Some(exif) = &metadata.exif {
+        let _ = encoder.set_exif_metadata(exif.clone());
+    }
+    if let Some(icc) = &metadata.icc {
+        let _ = encoder.set_icc_profile(icc.clone());
+    }
+    picture.write_with_encoder(encoder)
 }
 
 #[cfg(test)]
@@ -130,7 +166,7 @@ mod tests {
             ("a/b.JPG", Kind::Photo, "a/b.JPG"),
             ("a.gif", Kind::Photo, "a.gif.png"),
             ("unnamed", Kind::Photo, "unnamed.png"),
-            ("stdin", Kind::Stdin, "stdin.png"),
+            ("stdin", Kind::Pipe, "stdin.png"),
             ("a.mp4", Kind::Film, "a.mp4"),
             ("a.webm", Kind::Film, "a.webm.mkv"),
         ];

@@ -6,11 +6,14 @@ use anyhow::{Context, anyhow};
 use image::RgbImage;
 
 use super::args::ClassifyArgs;
+use super::choice::Choice;
 use super::copies::Job;
 use super::encode::Encoder;
 use super::sink::Sink;
+use super::when::Turns;
+use crate::cli::inputs::{Input, Kind};
 use crate::cli::progress::{Progress, Stop};
-use crate::media::film::{Film, FilmError, FilmFrame};
+use crate::media::film::{Film, FilmError, FilmFrame, FilmOptions};
 use crate::overlay::{self, Mark};
 use crate::pipeline::Pipeline;
 use crate::vocabulary::frame::{Frame, PixelFormat};
@@ -22,29 +25,32 @@ use crate::vocabulary::wire;
 /// When a net, the output or a signal ends it all.
 pub fn classify(
     job: &Job,
+    film: Film,
     pipeline: &mut Pipeline,
     args: &ClassifyArgs,
     sink: &mut Sink<'_>,
     stop: &Stop,
 ) -> anyhow::Result<Vec<anyhow::Error>> {
-    let source = job.input.path.display().to_string();
-    let film = match open(job) {
-        Ok(film) => film,
-        Err(error) => return Ok(vec![error]),
-    };
+    let source = job.input.source();
+    // A pipe cannot be read again.
+    let sound = Some(job.input.path.as_path()).filter(|_| job.input.kind != Kind::Pipe);
+    let range = args.film_options().range;
     let (encoder, failed) =
-        match job.target.as_deref().map(|to| Encoder::start(&film, &job.input.path, to, args.force)) {
+        match job.target.as_deref().map(|to| Encoder::start(&film, sound, range, to, args.force)) {
             Some(Err(error)) => (None, Some(error)),
             encoder => (encoder.and_then(Result::ok), None),
         };
     pipeline.restart();
-    let progress = Progress::new(film.expected_frames(), "frames", &source);
-    let mut show = Show { source, film, encoder, problems: failed.into_iter().collect(), marks: Vec::new() };
+    let progress = Progress::new(film.expected_frames().filter(|_| range.is_all()), "frames", &source);
+    let choice = Choice::of(args);
+    let problems = failed.into_iter().collect();
+    let mut show = Show { source, film, encoder, problems, choice, marks: Vec::new() };
+    let mut turns = Turns::new(args.every);
     let start = Instant::now();
     while let Some(frame) = show.next_frame() {
         stop.check()?;
-        let index = frame.index;
-        let picture = show.look(frame, index % args.every.get() == 0, pipeline, start)?;
+        let its_turn = turns.is_due(&frame);
+        let picture = show.look(frame, its_turn, pipeline, start)?;
         if let Some(picture) = picture {
             progress.aside(|| sink.frame(&picture))?;
         }
@@ -57,13 +63,14 @@ pub fn classify(
     Ok(show.end())
 }
 
-fn open(job: &Job) -> anyhow::Result<Film> {
-    let path = &job.input.path;
+/// Begins to decode what is a film.
+pub fn open(input: &Input, options: FilmOptions) -> anyhow::Result<Film> {
+    let path = &input.path;
     let metadata = path.metadata().with_context(|| format!("unable to read {}", path.display()))?;
     if metadata.is_file() && metadata.len() == 0 {
         return Err(anyhow!("unable to decode {}: the file is empty (copy it again)", path.display()));
     }
-    Film::open_forgiving(path).with_context(|| format!("unable to decode {}", path.display()))
+    Film::open(path, options).with_context(|| format!("unable to decode {}", path.display()))
 }
 
 struct Show {
@@ -71,6 +78,7 @@ struct Show {
     film: Film,
     encoder: Option<Encoder>,
     problems: Vec<anyhow::Error>,
+    choice: Choice,
     /// Of the last frame that was looked at.
     marks: Vec<Mark>,
 }
@@ -99,22 +107,23 @@ impl Show {
         let picture = if its_turn {
             let observation = pipeline.step(&pixels, now)?;
             // A face that is only remembered has no scores of this frame.
-            let faces = observation.faces.iter().filter(|face| face.visible);
-            self.marks = faces.clone().map(Mark::from).collect();
-            Some(wire::Picture {
+            let seen = observation.faces.iter().filter(|face| face.visible);
+            let faces = self.choice.faces(seen);
+            self.marks = faces.iter().flatten().copied().map(Mark::from).collect();
+            faces.map(|faces| wire::Picture {
                 source: self.source.clone(),
                 frame: frame.index,
                 time_s: (frame.time.as_secs_f64() * 1e3).round() / 1e3,
                 width,
                 height,
-                faces: faces.map(wire::Face::from).collect(),
+                faces: faces.into_iter().map(wire::Face::from).collect(),
             })
         } else {
             None
         };
         if let Some(encoder) = &mut self.encoder {
             let rgb = RgbImage::from_raw(width, height, pixels.data.to_vec()).context("pixels")?;
-            if let Err(error) = encoder.write(&overlay::annotate(rgb, &self.marks)) {
+            if let Err(error) = encoder.write(frame.time, &overlay::annotate(rgb, &self.marks)) {
                 self.problems.push(error);
                 self.encoder = None;
             }

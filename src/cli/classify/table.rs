@@ -1,12 +1,14 @@
 //! Results as CSV.
 
-use std::io::BufWriter;
+use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use csv::StringRecord;
 
 use super::copies;
 use crate::base::atomic_file::Part;
+use crate::cli::status::OutputClosed;
 use crate::vocabulary::emotion::Emotion;
 use crate::vocabulary::wire;
 
@@ -26,23 +28,87 @@ const COLUMNS: [&str; 13] = [
     "confidence",
 ];
 
+/// What an earlier run has written.
+#[derive(Debug, Default)]
+pub struct Earlier(Vec<StringRecord>);
+
+impl Earlier {
+    /// The rows at `path`; none where there is no file yet.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let failed = || format!("unable to go on with {}", path.display());
+        let mut reader = csv::Reader::from_path(path).with_context(failed)?;
+        if reader.headers().with_context(failed)?.iter().ne(columns()) {
+            bail!("unable to go on with {}: it has other columns (name another --csv)", path.display());
+        }
+        Ok(Self(reader.records().collect::<Result<_, _>>().with_context(failed)?))
+    }
+
+    /// Whether there is a row of the source.
+    pub fn holds(&self, source: &str) -> bool {
+        self.0.iter().any(|row| row.get(0) == Some(source))
+    }
+
+    /// The source that was worked on last, which may be a film that was not finished.
+    pub fn last(&self) -> Option<&str> {
+        self.0.last().and_then(|row| row.get(0))
+    }
+
+    /// Forgets what is done again.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|row| row.get(0).is_some_and(&keep));
+    }
+}
+
+fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.into_iter().chain(Emotion::ALL.map(Emotion::name))
+}
+
 /// A row a face, and one with empty columns for a picture without a face.
 pub struct Table {
-    writer: csv::Writer<BufWriter<Part>>,
+    writer: csv::Writer<Box<dyn Output>>,
     path: PathBuf,
+    any: bool,
+}
+
+/// Where rows go.
+trait Output: Write + Send {
+    fn commit(self: Box<Self>) -> io::Result<()>;
+}
+
+impl Output for Stdout {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for Part {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        Part::commit(*self)
+    }
 }
 
 impl Table {
-    pub fn create(path: &Path, force: bool) -> anyhow::Result<Self> {
-        let part = copies::begin(path, force)?;
-        let mut table =
-            Self { writer: csv::Writer::from_writer(BufWriter::new(part)), path: path.to_owned() };
-        let emotions = Emotion::ALL.map(Emotion::name);
-        table.write(COLUMNS.into_iter().chain(emotions).map(ToOwned::to_owned).collect())?;
+    /// Begins with the rows of `earlier`; `-` is standard output.
+    pub fn create(path: &Path, force: bool, earlier: &Earlier) -> anyhow::Result<Self> {
+        let output: Box<dyn Output> = if path == Path::new("-") {
+            Box::new(io::stdout())
+        } else {
+            Box::new(copies::begin(path, force)?)
+        };
+        let mut table = Self { writer: csv::Writer::from_writer(output), path: path.to_owned(), any: false };
+        table.write(columns().map(ToOwned::to_owned).collect())?;
+        for row in &earlier.0 {
+            table.write(row.iter().map(ToOwned::to_owned).collect())?;
+        }
+        table.any = !earlier.0.is_empty();
         Ok(table)
     }
 
     pub fn add(&mut self, picture: &wire::Picture) -> anyhow::Result<()> {
+        self.any = true;
         let start = || {
             let wire::Picture { source, frame, time_s, width, height, .. } = picture;
             vec![source.clone(), frame.to_string(), time_s.to_string(), width.to_string(), height.to_string()]
@@ -65,15 +131,26 @@ impl Table {
         Ok(())
     }
 
-    /// Moves the file to its place.
+    /// Moves the file to its place; what has no row leaves none.
     pub fn finish(self) -> anyhow::Result<()> {
-        let Self { writer, path } = self;
-        let writer = writer.into_inner().map_err(|error| copies::unwritable(&path, error.error()))?;
-        let part = writer.into_inner().map_err(|error| copies::unwritable(&path, error.error()))?;
-        part.commit().map_err(|error| copies::unwritable(&path, &error))
+        let Self { writer, path, any } = self;
+        let output = writer.into_inner().map_err(|error| copies::unwritable(&path, error.error()))?;
+        if !any {
+            return Ok(());
+        }
+        output.commit().map_err(|error| copies::unwritable(&path, &error))
     }
 
     fn write(&mut self, row: Vec<String>) -> anyhow::Result<()> {
-        self.writer.write_record(row).with_context(|| format!("unable to write {}", self.path.display()))
+        match self.writer.write_record(row) {
+            Ok(()) => Ok(()),
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    Err(OutputClosed.into())
+                }
+                csv::ErrorKind::Io(error) => Err(copies::unwritable(&self.path, &error)),
+                kind => bail!("unable to write {}: {kind:?}", self.path.display()),
+            },
+        }
     }
 }

@@ -72,6 +72,11 @@ pub fn check(path: &Path, force: bool) -> anyhow::Result<()> {
 }
 
 impl Timeline {
+    /// Whether no frame was looked at.
+    pub const fn is_empty(&self) -> bool {
+        self.frames == 0
+    }
+
     pub fn add(&mut self, picture: &wire::Picture) {
         if self.source.is_empty() {
             self.source.clone_from(&picture.source);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::nets;
 use crate::cli::status::{Status, one_line};
 use crate::config::Config;
+use crate::eval::delimiter;
 use crate::people::Descriptor;
 use crate::people::verify::{self, Pair};
 use crate::pipeline::load;
@@ -201,10 +202,9 @@ fn print(report: &Report) {
 }
 
 fn read_pairs(path: &Path) -> anyhow::Result<Vec<(String, String, bool)>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .with_context(|| format!("unable to read {}", path.display()))?;
+    let unreadable = || format!("unable to read {}", path.display());
+    let mut builder = delimiter::builder_for(path).with_context(unreadable)?;
+    let mut reader = builder.trim(csv::Trim::All).from_path(path).with_context(unreadable)?;
     let mut rows = Vec::new();
     for (index, row) in reader.deserialize::<Row>().enumerate() {
         let place = || format!("{}, row {} (columns a,b,same)", path.display(), index + 1);

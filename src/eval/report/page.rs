@@ -213,5 +213,5 @@ fn method(details: &Details) -> Markup {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
+    if share.is_nan() { "n/a".to_owned() } else { format!("{:.1} %", 100.0 * share) }
 }

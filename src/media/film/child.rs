@@ -3,49 +3,36 @@
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::ChildStderr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use super::error::FilmError;
 
 /// What is kept of a child's messages.
-const MAX_MESSAGES: usize = 2048;
+pub const MAX_MESSAGES: usize = 2048;
 
 /// What a child says on its standard error, read by a thread of its own.
 #[derive(Debug)]
-pub struct Messages {
-    thread: JoinHandle<String>,
-    any: Arc<AtomicBool>,
-}
+pub struct Messages(JoinHandle<String>);
 
 impl Messages {
     pub fn read(stderr: ChildStderr) -> Self {
-        let any = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&any);
-        Self { thread: std::thread::spawn(move || read_messages(stderr, &flag)), any }
-    }
-
-    /// Whether the child has said anything yet.
-    pub fn any(&self) -> bool {
-        self.any.load(Ordering::Relaxed)
+        Self(std::thread::spawn(move || read_messages(stderr)))
     }
 
     /// Waits for the child to end; the start of what it said as one line.
     pub fn finish(self) -> String {
-        self.thread.join().unwrap_or_default()
+        self.0.join().unwrap_or_default()
     }
 }
 
 /// Reads to the end, so that the child never waits.
-fn read_messages(mut stderr: ChildStderr, any: &AtomicBool) -> String {
+fn read_messages(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let mut buffer = [0; 1024];
     loop {
         match stderr.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
-                any.store(true, Ordering::Relaxed);
                 let room = MAX_MESSAGES.saturating_sub(kept.len());
                 kept.extend_from_slice(&buffer[..count.min(room)]);
             }

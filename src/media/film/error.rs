@@ -13,12 +13,14 @@ pub enum FilmError {
     /// It is no film, or one that cannot be decoded at all.
     #[error("it is neither a photo nor a film: {reason}")]
     NotAFilm { reason: String },
+    #[error("it has no video track {track} but {tracks} (--track)")]
+    NoTrack { track: usize, tracks: usize },
+    /// Nothing is left of it.
+    #[error("it has no frame between --from and --to")]
+    OutOfRange,
     #[error("{width}x{height} pixels are beyond the limit of {} megapixels", MAX_PIXELS / 1_000_000)]
     TooLarge { width: u32, height: u32 },
-    /// Decoding stopped before the film's end.
-    #[error("the film is damaged after frame {frames}: {reason}")]
-    Damaged { frames: u64, reason: String },
-    /// Decoding went on after the damage.
+    /// What can be decoded was.
     #[error("the film is damaged near {:.1} s, the rest was read: {reason}", near.as_secs_f64())]
-    Holed { near: Duration, reason: String },
+    Damaged { near: Duration, reason: String },
 }

@@ -5,6 +5,8 @@ use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 
+use super::exif;
+
 /// A decoded picture, before its orientation is applied.
 pub struct Jpeg {
     pub width: u32,
@@ -23,6 +25,8 @@ pub enum JpegError {
     TooLarge { width: u32, height: u32 },
     #[error("the JPEG is damaged: {0}")]
     Damaged(String),
+    #[error("{0}")]
+    Unsupported(&'static str),
 }
 
 /// Decodes a JPEG of at most `max_pixels`; bytes after its end are ignored.
@@ -65,10 +69,7 @@ fn decode_whole(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     }
     let mut rgb = vec![0; width as usize * height as usize * 3];
     decoder.decode_into(&mut rgb).map_err(damaged)?;
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif))
-        .unwrap_or(Orientation::NoTransforms);
+    let orientation = decoder.exif().map_or(Orientation::NoTransforms, |exif| exif::orientation(exif));
     Ok(Jpeg { width, height, rgb, orientation })
 }
 
@@ -117,11 +118,19 @@ fn layout(bytes: &[u8]) -> Result<Layout, JpegError> {
             }
             DHT => huffman_tables = true,
             SOF2 => progressive = true,
+            // Frames of other kinds (T.81, table B.1).
+            0xc3 | 0xc5..=0xc7 | 0xcd..=0xcf => {
+                return Err(JpegError::Unsupported("it is a lossless or hierarchical JPEG"));
+            }
+            0xc9..=0xcb => return Err(JpegError::Unsupported("it is an arithmetically coded JPEG")),
             SOS => scans += 1,
             _ => {}
         }
         let length = bytes.get(at..at + 2).ok_or(JpegError::Truncated)?;
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        if matches!(marker, 0xc0..=SOF2) && bytes.get(at + 2).is_some_and(|precision| *precision != 8) {
+            return Err(JpegError::Unsupported("it is a JPEG of 12 bits a colour"));
+        }
         if length < 2 {
             return Err(JpegError::Damaged(format!("segment {marker:#04x} has length {length}")));
         }

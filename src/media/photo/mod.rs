@@ -6,51 +6,35 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::time::Instant;
 
+use image::error::{LimitError, LimitErrorKind};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
+pub use error::PhotoError;
+pub use limits::{MAX_BYTES, MAX_PIXELS};
+pub use metadata::Metadata;
+use whole::End;
+
+use crate::base::caught::caught;
 use crate::vocabulary::frame::{Frame, PixelFormat};
 
+mod error;
+mod exif;
+mod foreign;
 pub mod jpeg;
-
-/// Most pixels of a photo.
-pub const MAX_PIXELS: u64 = 100_000_000;
-
-/// Most bytes of a photo's file: an uncompressed picture of [`MAX_PIXELS`] with four channels.
-pub const MAX_BYTES: u64 = 4 * MAX_PIXELS + (1 << 20);
-
-/// Why a photo cannot be used. `name` is the file's.
-#[derive(Debug, thiserror::Error)]
-pub enum PhotoError {
-    #[error("unable to read {name}: {source}")]
-    Read { name: String, source: std::io::Error },
-    #[error("unable to read {name}: it is no regular file (name a photo)")]
-    NotAFile { name: String },
-    #[error("unable to read {name}: {bytes} bytes are beyond the limit of {MAX_BYTES} (scale it down)")]
-    TooLong { name: String, bytes: u64 },
-    #[error("unable to decode {name}: the file is empty (copy it again)")]
-    Empty { name: String },
-    #[error("unable to decode {name}: it is no JPEG, PNG, WebP, BMP, TIFF or GIF (convert it)")]
-    NotAPicture { name: String },
-    #[error(
-        "unable to decode {name}: {width}x{height} pixels are beyond the limit of {} megapixels (scale it down)",
-        max_pixels / 1_000_000
-    )]
-    TooLarge { name: String, width: u32, height: u32, max_pixels: u64 },
-    #[error("unable to decode {name}: the {format} is cut short (copy it again)")]
-    Truncated { name: String, format: &'static str },
-    #[error("unable to decode {name}: the {format} is damaged: {reason} (copy it again)")]
-    Damaged { name: String, format: &'static str, reason: String },
-    #[error("unable to decode {name}: {reason} (convert it to a plain PNG or JPEG)")]
-    Unsupported { name: String, reason: String },
-}
+mod limits;
+mod metadata;
+mod whole;
 
 /// Names of photos' files end so, in lower or upper case.
-const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "jpe"];
+const EXTENSIONS: [&str; 11] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "tif", "tiff", "gif"];
 
 /// Whether the file's name says that it is a photo.
 pub fn has_photo_name(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    let mut known = EXTENSIONS.iter().chain(&foreign::EXTENSIONS);
+    extension.is_some_and(|extension| known.any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 /// Whether the file begins as a photo does, or is empty.
@@ -59,7 +43,12 @@ pub fn begins_as_photo(path: &Path) -> std::io::Result<bool> {
     if std::fs::metadata(path)?.is_file() {
         std::fs::File::open(path)?.take(16).read_to_end(&mut start)?;
     }
-    Ok(start.is_empty() || image::guess_format(&start).is_ok())
+    Ok(is_photo(&start))
+}
+
+/// Whether `bytes` begin as a photo does, or are none.
+pub fn is_photo(start: &[u8]) -> bool {
+    start.is_empty() || image::guess_format(start).is_ok() || foreign::recognise(start).is_some()
 }
 
 /// Reads and decodes the photo at `path`, upright as its Exif data say.
@@ -108,7 +97,16 @@ pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
 
 /// Like [`decode`], with a limit of its own.
 pub fn decode_within(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoError> {
-    let name = name.to_owned();
+    if let Some(format) = foreign::recognise(bytes) {
+        return decode_within(&foreign::to_png(bytes, name, format)?, name, max_pixels);
+    }
+    caught(|| decode_own(bytes, name.to_owned(), max_pixels)).unwrap_or_else(|panic| {
+        let reason = panic.to_string();
+        Err(PhotoError::Unsupported { name: name.to_owned(), reason })
+    })
+}
+
+fn decode_own(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, PhotoError> {
     if bytes.is_empty() {
         return Err(PhotoError::Empty { name });
     }
@@ -141,6 +139,9 @@ fn decode_jpeg(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, 
         Err(JpegError::TooLarge { width, height }) => {
             return Err(PhotoError::TooLarge { name, width, height, max_pixels });
         }
+        Err(JpegError::Unsupported(reason)) => {
+            return Err(PhotoError::Unsupported { name, reason: reason.to_owned() });
+        }
         Err(JpegError::Damaged(reason)) => return Err(PhotoError::Damaged { name, format, reason }),
     };
     let reason = || format!("not {}x{} pixels", photo.width, photo.height);
@@ -157,9 +158,12 @@ fn decode_other(
     (format, label): (ImageFormat, &'static str),
     max_pixels: u64,
 ) -> Result<RgbImage, PhotoError> {
-    if !is_whole(bytes, format) {
+    let end = whole::end(bytes, format);
+    if end == End::Cut {
         return Err(PhotoError::Truncated { name, format: label });
     }
+    let mended = (end == End::Unmarked && format == ImageFormat::Png).then(|| whole::with_png_end(bytes));
+    let bytes = mended.as_deref().unwrap_or(bytes);
     let mut limits = Limits::no_limits();
     // 16-bit RGBA, and some for the decoder itself.
     limits.max_alloc = Some(8 * max_pixels + (64 << 20));
@@ -170,79 +174,43 @@ fn decode_other(
         Err(error) => return Err(described(error, name, label)),
     };
     let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(PhotoError::Unsupported { name, reason: "it has no pixels".to_owned() });
+    }
     if u64::from(width) * u64::from(height) > max_pixels {
         return Err(PhotoError::TooLarge { name, width, height, max_pixels });
     }
-    let orientation = decoder.orientation();
-    let decoded = DynamicImage::from_decoder(decoder)
-        .and_then(|picture| orientation.map(|orientation| (picture, orientation)));
-    match decoded {
-        Ok((mut picture, orientation)) => {
-            picture.apply_orientation(orientation);
+    let exif = decoder.exif_metadata().ok().flatten();
+    match DynamicImage::from_decoder(decoder) {
+        Ok(mut picture) => {
+            if end == End::Unmarked {
+                log::warn!("{name}: the {label} has no end mark, its pixels are whole");
+            }
+            picture
+                .apply_orientation(exif.map_or(Orientation::NoTransforms, |exif| exif::orientation(&exif)));
             Ok(picture.into_rgb8())
         }
+        Err(_) if end == End::Unmarked => Err(PhotoError::Truncated { name, format: label }),
         Err(error) => Err(described(error, name, label)),
     }
 }
 
-/// Whether the container reaches its own end, where the decoder would stop before.
-fn is_whole(bytes: &[u8], format: ImageFormat) -> bool {
-    match format {
-        ImageFormat::Png => png_ends(bytes),
-        // RIFF: four characters, then the length of what follows, little-endian.
-        ImageFormat::WebP => bytes
-            .get(4..8)
-            .and_then(|length| length.try_into().ok())
-            .is_some_and(|length| u64::from(u32::from_le_bytes(length)) + 8 <= bytes.len() as u64),
-        ImageFormat::Gif => gif_ends(bytes).is_some(),
-        _ => true,
-    }
+/// Whether the GIF holds more than one picture.
+pub fn has_several_pictures(file: &mut impl Read) -> std::io::Result<bool> {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(whole::gif_pictures(&bytes) > 1)
 }
 
-/// Whether there is an `IEND` chunk. After 8 bytes of signature each chunk has its length, type,
-/// data and 4 bytes of checksum.
-fn png_ends(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let Some((head, tail)) = rest.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let Some(next) = length.checked_add(4).and_then(|length| tail.get(length..)) else {
-            return false;
-        };
-        if &head[4..] == b"IEND" {
-            return true;
-        }
-        rest = next;
-    }
-    false
-}
-
-/// `Some` when there is a trailer. After the header and the logical screen descriptor come blocks:
-/// extensions (0x21) and pictures (0x2c), each ending in sub-blocks (GIF89a, 15 to 27).
-fn gif_ends(bytes: &[u8]) -> Option<()> {
-    /// Bytes of the colour table that a packed field speaks of.
-    fn table(packed: u8) -> usize {
-        if packed & 0x80 != 0 { 3 << ((packed & 7) + 1) } else { 0 }
-    }
-    let mut at = 13 + table(*bytes.get(10)?);
-    loop {
-        match bytes.get(at)? {
-            0x21 => at += 2,
-            0x2c => at += 11 + table(*bytes.get(at + 9)?),
-            0x3b => return Some(()),
-            _ => return None,
-        }
-        loop {
-            let length = usize::from(*bytes.get(at)?);
-            at += 1 + length;
-            if length == 0 {
-                break;
-            }
-        }
-    }
+/// Of a size that no photo has.
+pub fn impossible_size(width: u32, height: u32) -> ImageError {
+    let limits = LimitError::from_kind(LimitErrorKind::DimensionError);
+    log::debug!("a picture of {width}x{height} pixels");
+    ImageError::Limits(limits)
 }
 
 fn described(error: ImageError, name: String, format: &'static str) -> PhotoError {
-    let reason = error.to_string().replace('\n', " ");
+    let reason = plain(&error.to_string());
     match error {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             PhotoError::Truncated { name, format }
@@ -250,6 +218,19 @@ fn described(error: ImageError, name: String, format: &'static str) -> PhotoErro
         ImageError::Unsupported(_) | ImageError::Limits(_) => PhotoError::Unsupported { name, reason },
         _ => PhotoError::Damaged { name, format, reason },
     }
+}
+
+/// What a decoder says, without its own names for things.
+fn plain(reason: &str) -> String {
+    let reason = reason.replace('\n', " ");
+    let reason = match reason.split_once(" decoding ").and_then(|(_, rest)| rest.split_once(": ")) {
+        Some((_, rest)) => rest,
+        None => &reason,
+    };
+    if reason.contains(['{', '(']) || reason.contains("::") {
+        return "its content contradicts itself".to_owned();
+    }
+    reason.trim_matches(['"', '.', ' ']).to_owned()
 }
 
 #[cfg(test)]
@@ -299,11 +280,23 @@ mod tests {
             ImageFormat::Gif,
         ] {
             let bytes = encode(&sample(24, 16), format);
+            let whole = decode(&bytes, "a.x").expect("whole");
             for end in 0..bytes.len() {
-                let error = decode(&bytes[..end], "a.x")
-                    .expect_err(&format!("{format:?}: {end} of {}", bytes.len()))
-                    .to_string();
-                assert!(error.starts_with("unable to decode a.x: ") && !error.contains('\n'), "{error}");
+                match decode(&bytes[..end], "a.x") {
+                    // The mark of the end is missing, no pixel is.
+                    Ok(picture) if matches!(format, ImageFormat::Png | ImageFormat::Gif) => {
+                        assert!(bytes.len() - end <= 16, "{format:?}: {end} of {}", bytes.len());
+                        assert_eq!(picture, whole, "{format:?}: {end} of {}", bytes.len());
+                    }
+                    Ok(_) => panic!("{format:?}: {end} of {}", bytes.len()),
+                    Err(error) => {
+                        let error = error.to_string();
+                        assert!(
+                            error.starts_with("unable to decode a.x: ") && !error.contains('\n'),
+                            "{error}"
+                        );
+                    }
+                }
             }
         }
     }

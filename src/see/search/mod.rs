@@ -31,6 +31,13 @@ const FILLING: RangeInclusive<f32> = 0.4..=1.4;
 /// Side of the tiles in which a photo's small faces are looked for, in units of its longer side.
 const TILE: f32 = 0.6;
 
+/// Tiles are fine enough when the net sees them smaller by this at most: a face of 80 pixels has a dozen of the
+/// net's own then, about the least that it finds.
+const MOST_SHRUNK: f32 = 6.7;
+
+/// From one size of tiles to the next one.
+const FINER: f32 = 0.5;
+
 /// More looks see more false faces: a face found in a tile must be surer by this part of what
 /// `min_score` leaves to certainty (0.65 for 0.5).
 const TILE_SURER: f32 = 0.3;
@@ -149,8 +156,8 @@ impl FaceDetector {
     }
 
     /// The faces in a photo, as [`Self::detect`] answers them. Time matters less than with a camera,
-    /// so the net looks up to seven times: at tiles for small faces, and from farther away for one
-    /// that fills the photo.
+    /// so the net looks more than once: at tiles for small faces, and from farther away for one that fills the
+    /// photo. Of 12 megapixels it takes 25 looks, of 48 some 90.
     pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
         let mut faces = self.look(photo, self.whole(photo), self.settings.min_score)?;
         if faces.is_empty() {
@@ -204,14 +211,22 @@ impl FaceDetector {
         Ok(Vec::new())
     }
 
-    /// A photo whose tiles have no more pixels than the net's input shows nothing new in them.
+    /// Tiles of [`TILE`] of the photo, and in a large one ever smaller ones, until a tile's pixels are hardly fewer
+    /// than the net sees. A photo whose tiles have no more pixels than the net's input shows nothing new in them.
     fn look_at_tiles(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
         let mut faces = Vec::new();
-        if photo.width.max(photo.height) as f32 * TILE > self.model.header.input.width as f32 {
-            let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
-            for tile in Region::tiles(photo, self.aspect(), TILE) {
+        let input = self.model.header.input.width as f32;
+        let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
+        let longer = photo.width.max(photo.height) as f32;
+        let mut part = TILE;
+        while longer * part > input {
+            for tile in Region::tiles(photo, self.aspect(), part) {
                 faces.extend(self.look(photo, tile, min_score)?);
             }
+            if longer * part <= MOST_SHRUNK * input {
+                break;
+            }
+            part *= FINER;
         }
         Ok(faces)
     }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 pub mod cameras;
+pub mod made;
 pub mod mosquitto;
 pub mod program;
 pub mod running;
