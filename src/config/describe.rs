@@ -1,7 +1,8 @@
 //! What there is to configure, as a file and as a table, made from the keys themselves.
 
 use super::document::Document;
-use super::keys::{Described, Reading};
+pub use super::keys::Described;
+use super::keys::Reading;
 use super::{Config, REMOVED};
 
 /// Width of the file's comments.
@@ -16,15 +17,13 @@ const HEAD: &str = "\
 /// `config/emotiond.toml`: every key, switched off, with its default and what there is to say of it.
 pub fn file() -> String {
     let mut text = HEAD.to_owned();
-    for (name, help, keys) in sections() {
-        let is_list = name.contains('.');
-        let header = if is_list { format!("# [[{name}]]\n") } else { format!("\n[{name}]\n") };
-        text.push_str(&header);
-        text.extend(wrapped(help).map(|line| format!("## {line}\n")));
-        for key in keys {
-            let value = key.example.as_ref().or(key.default.as_ref()).map_or("", String::as_str);
+    for section in sections() {
+        let off = if section.is_list() { "# " } else { "\n" };
+        text.push_str(&format!("{off}{}\n", section.header()));
+        text.extend(wrapped(section.help).map(|line| format!("## {line}\n")));
+        for key in section.keys {
             text.extend(wrapped(&key.said()).map(|line| format!("## {line}\n")));
-            text.push_str(&format!("# {} = {value}\n", key.key));
+            text.push_str(&format!("# {} = {}\n", key.key, key.shown()));
         }
     }
     text
@@ -33,16 +32,15 @@ pub fn file() -> String {
 /// The tables of `docs/configuration.md`, in Markdown.
 pub fn tables() -> String {
     let mut text = String::new();
-    for (name, help, keys) in sections() {
-        let header = if name.contains('.') { format!("[[{name}]]") } else { format!("[{name}]") };
-        text.push_str(&format!("\n## `{header}`\n"));
-        if !help.is_empty() {
-            text.push_str(&format!("\n{help}\n"));
+    for section in sections() {
+        text.push_str(&format!("\n## `{}`\n", section.header()));
+        if !section.help.is_empty() {
+            text.push_str(&format!("\n{}\n", section.help));
         }
-        if !keys.is_empty() {
+        if !section.keys.is_empty() {
             text.push_str("\n| key | default | range | what it does |\n| --- | --- | --- | --- |\n");
         }
-        for key in keys {
+        for key in section.keys {
             let default = key.default.as_ref().map(|default| format!("`{default}`")).unwrap_or_default();
             let row = [&format!("`{}`", key.key), &default, &key.range(), key.help];
             text.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
@@ -51,19 +49,40 @@ pub fn tables() -> String {
     text
 }
 
-/// Sections and lists of tables with their help and keys, in the file's order.
-fn sections() -> Vec<(String, &'static str, Vec<Described>)> {
+/// A section, or each of a list of tables, and its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// `camera`, or `rules.rule` of a list.
+    pub name: String,
+    /// May be empty.
+    pub help: &'static str,
+    pub keys: Vec<Described>,
+}
+
+impl Section {
+    fn is_list(&self) -> bool {
+        self.name.contains('.')
+    }
+
+    /// As TOML writes it.
+    pub fn header(&self) -> String {
+        let name = &self.name;
+        if self.is_list() { format!("[[{name}]]") } else { format!("[{name}]") }
+    }
+}
+
+/// All there is to configure, in the file's order.
+pub fn sections() -> Vec<Section> {
     let mut reading = Reading::new(Document::default(), REMOVED);
     Config::read(&mut reading);
     let mut sections = Vec::new();
     for section in reading.sections {
         let of = |name: &str| reading.keys.iter().filter(|key| key.section == name).cloned().collect();
-        sections.push((section.name.to_owned(), section.help, of(section.name)));
         let within = format!("{}.", section.name);
-        if let Some(list) = reading.keys.iter().map(|key| &key.section).find(|name| name.starts_with(&within))
-        {
-            sections.push((list.clone(), "", of(list)));
-        }
+        let list = reading.keys.iter().map(|key| &key.section).find(|name| name.starts_with(&within));
+        let list = list.map(|list| Section { name: list.clone(), help: "", keys: of(list) });
+        sections.push(Section { name: section.name.to_owned(), help: section.help, keys: of(section.name) });
+        sections.extend(list);
     }
     sections
 }
@@ -78,7 +97,13 @@ impl Described {
             .join(" ")
     }
 
-    fn said(&self) -> String {
+    /// Example or default, in TOML.
+    pub fn shown(&self) -> &str {
+        self.example.as_ref().or(self.default.as_ref()).map_or("", String::as_str)
+    }
+
+    /// What it does, with range and unit.
+    pub fn said(&self) -> String {
         match self.range() {
             range if range.is_empty() => self.help.to_owned(),
             range => format!("{} [{range}]", self.help),

@@ -185,4 +185,8 @@ fn manual_pages_and_completions_name_every_command() {
         }
     }
     assert!(!page.contains("generate"), "it is for packages");
+    let page = read("man/emotiond.toml.5");
+    for line in ["[[rules.rule]]", "\\fBtimeout_s\\fR = 5.0", "[0.5 to 300 seconds]"] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
 }
