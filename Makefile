@@ -49,7 +49,7 @@ training-test: ## the training toolkit's style, types and tests, in a virtual en
 training-nets-test: ## every net by name exported to int8, also those that nobody ships
 	@scripts/training-tests.sh -m slow
 
-models: ## the shipped model made again from DATA (see models/README.md), some six hours on two cores
+models: ## the shipped model made again from DATA (see models/README.md): a night on two cores
 	@scripts/models.sh $(DATA)
 
 vm-test: ## camera and panel on a real kernel in a virtual machine

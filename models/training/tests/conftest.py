@@ -1,12 +1,16 @@
 """Made-up faces and recipes."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
 
+REPOSITORY = Path(__file__).parents[3]
+# NASA's portrait of Eileen Collins (public domain), fetched by scripts/prepare.sh.
+PORTRAIT = REPOSITORY / "third_party/portrait.png"
 VOTE_HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 )
@@ -76,3 +80,17 @@ def made_up(tmp_path_factory):
     recipe = folder / "tiny.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
     return folder / "data", recipe
+
+
+@pytest.fixture
+def emotiond():
+    """The program as built in this repository, or as EMOTIOND_BIN says."""
+    built = [REPOSITORY / "target" / kind / "emotiond" for kind in ("debug", "release")]
+    found = [
+        path for path in (os.environ.get("EMOTIOND_BIN"), *built) if path and Path(path).exists()
+    ]
+    if not found or not PORTRAIT.exists():
+        text = f"no emotiond is built, or no {PORTRAIT} is fetched: make test does both"
+        assert os.environ.get("CI") != "true", text
+        pytest.skip(text)
+    return str(found[0])

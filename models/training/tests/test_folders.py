@@ -2,19 +2,15 @@
 
 import functools
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PORTRAIT, REPOSITORY
 from PIL import Image
 
 from face_training.errors import TrainingError
 from face_training.tasks.emotion import crops, dataset, folders, prepare
-
-REPOSITORY = Path(__file__).parents[3]
-# NASA's portrait of Eileen Collins (public domain), fetched by scripts/prepare.sh.
-PORTRAIT = REPOSITORY / "third_party/portrait.png"
 
 
 def _save(path, random, side=48):
@@ -128,20 +124,6 @@ def test_nothing_is_written_on_an_error(tmp_path, harm, cause):
         _prepare(tmp_path / "ckplus", out)
     assert {path: path.read_bytes() for path in sorted(out.iterdir())} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ckplus", "out"]
-
-
-@pytest.fixture
-def emotiond():
-    """The program as built in this repository, or as EMOTIOND_BIN says."""
-    built = [REPOSITORY / "target" / kind / "emotiond" for kind in ("debug", "release")]
-    found = [
-        path for path in (os.environ.get(crops.BINARY), *built) if path and Path(path).exists()
-    ]
-    if not found or not PORTRAIT.exists():
-        text = f"no emotiond is built, or no {PORTRAIT} is fetched: make test does both"
-        assert os.environ.get("CI") != "true", text
-        pytest.skip(text)
-    return str(found[0])
 
 
 def _photos(root, faces=5):

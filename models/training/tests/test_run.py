@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PORTRAIT
 from pptx import Presentation
 
 from face_training import recipe
@@ -138,6 +139,23 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     assert (out.parent / "tiny.card.confusion.png").stat().st_size > 1000
     _check_page(unbroken, found)
     _check_slides(unbroken, found)
+
+
+def test_the_daemon_takes_what_was_exported(made_up, unbroken, tmp_path, emotiond):
+    common = ["--run", str(unbroken), "--data", str(made_up[0])]
+    assert main(["export", *common, "--out", str(tmp_path / "tiny")]) == 0
+    command = [
+        emotiond,
+        "classify",
+        "--json",
+        "--model",
+        str(tmp_path / "tiny.tflite"),
+        str(PORTRAIT),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (face,) = json.loads(done.stdout)["faces"]
+    assert set(face["scores"]) == {"happy", "sad"}
 
 
 def test_an_exported_file_is_shifted(made_up, unbroken, tmp_path, capsys):
