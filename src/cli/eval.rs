@@ -92,7 +92,7 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     let target = args.report.as_deref().map(|folder| report::Target::new(folder, args.force)).transpose()?;
     let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref() };
     let data = formats::open(&args.data, selection)?;
-    let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops() };
+    let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops };
     say_what(&args.data, &data, args, detect);
     let mut engines = vec![nets(args, config, detect)?];
     let task = task(data, args, &engines[0].classifiers)?;
@@ -125,7 +125,7 @@ fn source(args: &EvalArgs, config: &Config, data: &Dataset, detect: bool) -> Sou
     let text = |path: &PathBuf| path.display().to_string();
     Source {
         data: text(&args.data),
-        format: data.format.name(),
+        format: data.format.name,
         split: args.split.clone(),
         votes: args.votes.as_ref().map(text),
         faces: if detect { "detect" } else { "crops" },
@@ -166,7 +166,7 @@ fn say_what(path: &Path, data: &Dataset, args: &EvalArgs, detect: bool) {
     } else {
         "pictures are faces already (--crops"
     };
-    eprintln!("{}: {}, {} samples; {how}{chosen})", path.display(), data.format.name(), data.samples.len());
+    eprintln!("{}: {}, {} samples; {how}{chosen})", path.display(), data.format.name, data.samples.len());
 }
 
 /// Says on standard error what does not count; a file that could not be read fails the run.

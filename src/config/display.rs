@@ -42,6 +42,18 @@ pub enum DisplayDriver {
     None,
 }
 
+impl DisplayDriver {
+    /// A panel is named: its absence is trouble.
+    pub const fn needs_panel(self) -> bool {
+        matches!(self, Self::Ssd1306 | Self::Sh1106)
+    }
+
+    /// A panel is looked for.
+    pub const fn takes_panel(self) -> bool {
+        self.needs_panel() || matches!(self, Self::Auto)
+    }
+}
+
 impl fmt::Display for DisplayDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = DRIVERS.iter().find(|(_, driver)| driver == self).map_or("", |(name, _)| *name);

@@ -11,7 +11,7 @@ use super::picture::Picture;
 use super::preview;
 use super::status::Status;
 use crate::base::backoff::Backoff;
-use crate::config::{self, DisplayDriver};
+use crate::config;
 
 /// The panel, or the wait for one.
 pub struct PanelOutput {
@@ -27,8 +27,7 @@ pub struct PanelOutput {
 impl PanelOutput {
     /// `None` when the driver is none that has a panel.
     pub fn new(config: &config::Display) -> Option<Self> {
-        let drivers = [DisplayDriver::Auto, DisplayDriver::Ssd1306, DisplayDriver::Sh1106];
-        drivers.contains(&config.driver).then(|| Self {
+        config.driver.takes_panel().then(|| Self {
             config: config.clone(),
             panel: None,
             contrast: config.contrast,
@@ -85,11 +84,10 @@ impl PanelOutput {
         let error = error.to_string();
         status.set_error(&error);
         if error != self.told {
-            match self.config.driver {
-                DisplayDriver::Ssd1306 | DisplayDriver::Sh1106 => {
-                    log::warn!("display: {error}; trying again")
-                }
-                _ => log::info!("display: {error}; going on without, trying again"),
+            if self.config.driver.needs_panel() {
+                log::warn!("display: {error}; trying again");
+            } else {
+                log::info!("display: {error}; going on without, trying again");
             }
             self.told = error;
         }

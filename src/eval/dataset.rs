@@ -17,31 +17,13 @@ pub enum DatasetError {
     File { path: PathBuf, reason: String },
 }
 
-/// The forms of datasets.
+/// A form of datasets; its reader says which one it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// FER2013's CSV, the pixels in it.
-    Fer2013,
-    /// A folder a class.
-    ClassFolders,
-    /// A CSV that names pictures.
-    ImageList,
-}
-
-impl Format {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fer2013 => "FER2013 CSV",
-            Self::ClassFolders => "class folders",
-            Self::ImageList => "CSV of pictures",
-        }
-    }
-
-    /// Whether its pictures are faces already: so FER2013, and CK+ and its like in class folders;
-    /// lists are of photos.
-    pub const fn holds_crops(self) -> bool {
-        !matches!(self, Self::ImageList)
-    }
+pub struct Format {
+    /// What people are told: `FER2013 CSV`.
+    pub name: &'static str,
+    /// Its pictures are faces already, and not photos with faces in them.
+    pub holds_crops: bool,
 }
 
 /// A labelled picture.

@@ -147,11 +147,12 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::dataset::{Format, Picture};
+    use crate::eval::dataset::Picture;
+    use crate::eval::folders;
     use Emotion::{Angry, Contempt, Happy, Neutral, Sad};
 
     fn data() -> Dataset {
-        let mut data = Dataset::new(Format::ClassFolders);
+        let mut data = Dataset::new(folders::FORMAT);
         for label in [Angry, Happy, Contempt, Contempt] {
             data.labels.insert(label);
             data.samples.push(Sample { label, picture: Picture::File("x.png".into()) });

@@ -8,6 +8,9 @@ use super::archive;
 use super::dataset::{self, Dataset, DatasetError, Format, Picture, Sample, Selection, Table};
 use crate::vocabulary::emotion::Emotion;
 
+/// FER2013's CSV, the pixels in it.
+pub const FORMAT: Format = Format { name: "FER2013 CSV", holds_crops: true };
+
 /// Side of a FER2013 picture in pixels.
 pub const SIDE: u32 = 48;
 
@@ -45,7 +48,7 @@ const VOTE_COLUMNS: usize = 10;
 pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dataset, DatasetError> {
     let columns = [table.require("emotion")?, table.require("pixels")?, table.require("Usage")?];
     let votes = selection.votes.map(read_votes).transpose()?;
-    let mut data = Dataset::new(Format::Fer2013);
+    let mut data = Dataset::new(FORMAT);
     data.labels.extend(if votes.is_some() { VOTE_LABELS.as_slice() } else { LABELS.as_slice() });
     let mut splits = BTreeSet::new();
     let mut undecided = 0;

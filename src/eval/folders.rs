@@ -9,6 +9,9 @@ use super::dataset::{Dataset, DatasetError, Format, Picture, Sample};
 use crate::media::photo::has_photo_name;
 use crate::vocabulary::emotion::Emotion;
 
+/// A folder a class, as CK+ and its like come.
+pub const FORMAT: Format = Format { name: "class folders", holds_crops: true };
+
 /// Reads the class folders in `root`, or in its folder `split`. Each may have folders of its own.
 pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
     let root = match split {
@@ -26,7 +29,7 @@ pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
     if classes.is_empty() {
         return Err(DatasetError::File { path: root, reason: no_classes(&others) });
     }
-    let mut data = Dataset::new(Format::ClassFolders);
+    let mut data = Dataset::new(FORMAT);
     for (name, folder) in others {
         let count = pictures(&folder, &mut Vec::new())?.len();
         data.unknown += count;

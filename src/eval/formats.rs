@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::dataset::{Dataset, DatasetError, Format, Selection, Table};
+use super::dataset::{Dataset, DatasetError, Selection, Table};
 use super::{archive, fer2013, folders, image_list};
 
 /// Reads what is at `path`: FER2013's CSV, a CSV of pictures or a folder with one, or class folders.
@@ -11,10 +11,10 @@ use super::{archive, fer2013, folders, image_list};
 pub fn open(path: &Path, selection: Selection<'_>) -> Result<Dataset, DatasetError> {
     let data = read(path, selection)?;
     match (selection.votes, data.format) {
-        (None, _) | (_, Format::Fer2013) => Ok(data),
+        (None, _) | (_, fer2013::FORMAT) => Ok(data),
         (Some(votes), format) => Err(DatasetError::File {
             path: votes.to_owned(),
-            reason: format!("votes go with FER2013's CSV, {} is {}", path.display(), format.name()),
+            reason: format!("votes go with FER2013's CSV, {} is {}", path.display(), format.name),
         }),
     }
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::dataset::{Dataset, DatasetError, Format, Picture, Sample, Table};
 use crate::vocabulary::emotion::Emotion;
 
+/// A CSV that names pictures.
+pub const FORMAT: Format = Format { name: "CSV of pictures", holds_crops: false };
+
 /// What a folder's list is called where there are several CSVs.
 const LIST: &str = "labels.csv";
 
@@ -35,7 +38,7 @@ pub(super) fn read(mut table: Table<'_>, split: Option<&str>) -> Result<Dataset,
     };
     let folder = table.path.parent().unwrap_or(Path::new(""));
     let folder = Some(folder.join("images")).filter(|images| images.is_dir()).unwrap_or(folder.to_owned());
-    let mut data = Dataset::new(Format::ImageList);
+    let mut data = Dataset::new(FORMAT);
     let mut splits = BTreeSet::new();
     let mut record = csv::StringRecord::new();
     while table.next(&mut record)? {
