@@ -32,8 +32,9 @@ pub enum JpegError {
 /// Decodes a JPEG of at most `max_pixels`; bytes after its end are ignored.
 ///
 /// Decoders, `zune-jpeg` in strict mode included, accept data that stop within the last rows or
-/// scan, so the end-of-image marker is looked for first. What is not noticed is a hole within a scan
-/// of a progressive picture that has that marker all the same.
+/// scan, so what counts is made sure of here: that every block is there. The end-of-image marker, which many cameras
+/// leave out, may be missing where that can be told without it, in a picture of a single sequential scan. What is
+/// not noticed is a hole within a scan of a progressive picture that has that marker all the same.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     // Many webcams leave the tables out, as MJPEG in AVI does; the decoder supplies those of
     // ITU-T T.81, K.3.3, to what says that it comes from there.
@@ -41,12 +42,34 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     // At a marker the decoder goes on with zeros, which read as grey. Ones, of which no Huffman code
     // consists (T.81, C), make it fail where data are missing. (FF is stuffed with 00.)
     const ONES: &[u8] = &[0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00];
-    let layout = layout(bytes)?;
-    let (start, rest) = bytes[..layout.length].split_at(SOI.len());
-    let (body, end) = rest.split_at(rest.len() - 2);
+    let layout = layout(bytes, true)?;
+    let body = &bytes[SOI.len()..layout.end];
+    let body = match (layout.marked, layout.single_scan) {
+        (true, _) => body,
+        (false, true) => without_padding(body),
+        (false, false) => return Err(JpegError::Truncated),
+    };
     let tables = if layout.huffman_tables { &[] } else { AVI1 };
     let ones = if layout.single_scan { ONES } else { &[] };
-    decode_whole(&[start, tables, body, ones, end].concat(), max_pixels)
+    decode_whole(&[&SOI, tables, body, ones, &[0xff, EOI]].concat(), max_pixels).map_err(
+        |error| match error {
+            JpegError::Damaged(_) if !layout.marked => JpegError::Truncated,
+            error => error,
+        },
+    )
+}
+
+/// Without the zeros with which drivers fill the rest of a buffer: they would be taken for data.
+fn without_padding(scan: &[u8]) -> &[u8] {
+    /// Fewer may be data.
+    const LEAST: usize = 8;
+    let used = scan.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    if scan.len() - used < LEAST {
+        return scan;
+    }
+    // Of a stuffed FF the zero is a part.
+    let stuffed = used > 0 && scan[used - 1] == 0xff;
+    &scan[..used + usize::from(stuffed)]
 }
 
 fn decode_whole(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
@@ -73,17 +96,20 @@ fn decode_whole(bytes: &[u8], max_pixels: u64) -> Result<Jpeg, JpegError> {
     Ok(Jpeg { width, height, rgb, orientation })
 }
 
-/// Bytes of the JPEG with which `bytes` begin, up to and with its end-of-image marker.
+/// Bytes of the JPEG with which `bytes` begin, up to and with its end-of-image marker, or up to the next picture
+/// where it has none.
 ///
 /// # Errors
 /// [`JpegError::Truncated`] when more bytes may make it whole, [`JpegError::Damaged`] when none can.
 pub fn length(bytes: &[u8]) -> Result<usize, JpegError> {
-    layout(bytes).map(|layout| layout.length)
+    layout(bytes, false).map(|layout| layout.end + if layout.marked { 2 } else { 0 })
 }
 
 struct Layout {
-    /// Bytes up to and with the end-of-image marker.
-    length: usize,
+    /// Where the end-of-image marker is or should be.
+    end: usize,
+    /// Whether it is there.
+    marked: bool,
     huffman_tables: bool,
     /// Sequential, and all components in one scan.
     single_scan: bool,
@@ -92,12 +118,15 @@ struct Layout {
 /// Start of image.
 pub const SOI: [u8; 2] = [0xff, 0xd8];
 
-/// Walks over segments and scans to the end-of-image marker (ITU-T T.81, B.1 and B.2).
-fn layout(bytes: &[u8]) -> Result<Layout, JpegError> {
+/// End of image, the marker's second byte.
+const EOI: u8 = 0xd9;
+
+/// Walks over segments and scans to the end-of-image marker (ITU-T T.81, B.1 and B.2), or where another picture
+/// begins, or, if the bytes are `all` that there is, to their end within a scan.
+fn layout(bytes: &[u8], all: bool) -> Result<Layout, JpegError> {
     const TEM: u8 = 0x01;
     const SOF2: u8 = 0xc2;
     const DHT: u8 = 0xc4;
-    const EOI: u8 = 0xd9;
     const SOS: u8 = 0xda;
     if bytes.get(..2).ok_or(JpegError::Truncated)? != SOI {
         return Err(JpegError::Damaged("it does not begin with the start-of-image marker".to_owned()));
@@ -105,13 +134,22 @@ fn layout(bytes: &[u8]) -> Result<Layout, JpegError> {
     let (mut huffman_tables, mut progressive, mut scans) = (false, false, 0);
     let mut at = SOI.len();
     loop {
-        at = next_marker(bytes, at)?;
+        let layout =
+            |end, marked| Ok(Layout { end, marked, huffman_tables, single_scan: !progressive && scans == 1 });
+        at = match next_marker(bytes, at) {
+            Ok(at) => at,
+            Err(JpegError::Truncated) if all && scans > 0 => {
+                // A marker that was begun is none.
+                let begun = bytes.len() > at && bytes.last() == Some(&0xff);
+                return layout(bytes.len() - usize::from(begun), false);
+            }
+            Err(error) => return Err(error),
+        };
         let marker = bytes[at - 1];
         match marker {
-            EOI => {
-                return Ok(Layout { length: at, huffman_tables, single_scan: !progressive && scans == 1 });
-            }
+            EOI => return layout(at - 2, true),
             TEM => continue,
+            marker if marker == SOI[1] && scans > 0 => return layout(at - 2, false),
             // The rest of this one was lost.
             marker if marker == SOI[1] => {
                 return Err(JpegError::Damaged("another picture begins within it".to_owned()));
@@ -204,11 +242,33 @@ mod tests {
     #[test]
     fn every_cut_is_an_error() {
         let bytes = sample();
-        for end in 0..bytes.len() {
+        // The last two are the end marker, without which it is whole.
+        for end in 0..bytes.len() - 2 {
             assert!(decode(&bytes[..end], 1000).is_err(), "cut after {end} of {}", bytes.len());
         }
-        assert_eq!(decode(&bytes[..bytes.len() - 1], 1000).err(), Some(JpegError::Truncated));
         assert_eq!(decode(&bytes[..900], 1000).err(), Some(JpegError::Truncated));
+    }
+
+    #[test]
+    fn without_the_end_marker_it_is_whole_while_every_block_is_there() {
+        let bytes = sample();
+        let whole = decode(&bytes, 1000).expect("decoded").rgb;
+        let unmarked = &bytes[..bytes.len() - 2];
+        let next = [unmarked, &bytes].concat();
+        let forms =
+            [unmarked.to_vec(), [unmarked, &[0xff]].concat(), [unmarked, &[0; 300]].concat(), next.clone()];
+        for (number, form) in forms.iter().enumerate() {
+            assert_eq!(decode(form, 1000).expect("decoded").rgb, whole, "form {number}");
+        }
+        assert_eq!(length(&next), Ok(unmarked.len()));
+        assert_eq!(length(unmarked), Err(JpegError::Truncated), "more may come");
+        let short = [&unmarked[..unmarked.len() - 20], &[0; 300]].concat();
+        assert_eq!(decode(&short, 1000).err(), Some(JpegError::Truncated), "padding is no data");
+        assert_eq!(decode(&[&unmarked[..700], &bytes].concat(), 1000).err(), Some(JpegError::Truncated));
+        // Of a progressive one it cannot be told.
+        let progressive = include_bytes!("../../../tests/data/progressive.jpg");
+        assert!(decode(progressive, 1 << 30).is_ok());
+        assert_eq!(decode(&progressive[..progressive.len() - 2], 1 << 30).err(), Some(JpegError::Truncated));
     }
 
     #[test]
