@@ -54,7 +54,7 @@ where
     pen.outline(&[(right, 0.0), (26.0, -11.0), (26.0, 12.0)])?;
     match mark {
         CameraMark::Starting => [-18.0, -8.0, 2.0].into_iter().try_for_each(|x| pen.dot((x, 0.5), 2.4)),
-        CameraMark::Lost => {
+        CameraMark::Damaged | CameraMark::Lost => {
             pen.line((-15.0, -7.0), (-1.0, 8.0))?;
             pen.line((-1.0, -7.0), (-15.0, 8.0))
         }

@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod error;
 mod figure;
+mod font;
 mod icon;
 pub mod night;
 mod output;

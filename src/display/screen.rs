@@ -5,7 +5,6 @@
 
 use embedded_graphics::draw_target::{DrawTarget, DrawTargetExt};
 use embedded_graphics::geometry::{Point, Size};
-use embedded_graphics::mono_font::MonoFont;
 use embedded_graphics::mono_font::ascii::{
     FONT_5X8, FONT_6X10, FONT_7X13_BOLD, FONT_9X15_BOLD, FONT_9X18_BOLD,
 };
@@ -14,6 +13,7 @@ use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
 
 use super::figure;
+use super::font::{Family, NAMES};
 use super::icon;
 use super::picture::Picture;
 use super::text::Word;
@@ -29,17 +29,17 @@ struct Layout {
     middle: Option<i32>,
     /// Upper left corner of what is said large.
     name: Point,
-    name_font: &'static MonoFont<'static>,
+    name_font: Family,
     /// Where the name's second word goes; `None`: beside the first.
     second_word: Option<Point>,
     bar: Rectangle,
     /// Upper right corner of the percentage.
     percent: Point,
-    percent_font: &'static MonoFont<'static>,
-    /// Of a person's name and of hints.
-    small_font: &'static MonoFont<'static>,
-    /// Upper left corner of a person's name.
-    person: Point,
+    percent_font: Family,
+    /// Of hints.
+    small_font: Family,
+    /// Upper left corner of a person's name, and how wide it may be.
+    person: (Point, i32),
     /// Where percentage (its upper right corner) and bar go below a person's name; `None`: they make room.
     small: Option<(Point, Rectangle)>,
     /// Upper left corner of what is said below the name when there is no bar.
@@ -54,13 +54,13 @@ const fn layout(size: DisplaySize) -> Layout {
             figure: (Point::new(1, 7), 52),
             middle: None,
             name: Point::new(56, 14),
-            name_font: &FONT_9X18_BOLD,
+            name_font: &[&FONT_9X18_BOLD],
             second_word: Some(Point::new(56, 31)),
             bar: Rectangle::new(Point::new(56, 53), Size::new(71, 9)),
             percent: Point::new(127, 37),
-            percent_font: &FONT_9X15_BOLD,
-            small_font: &FONT_6X10,
-            person: Point::new(56, 37),
+            percent_font: &[&FONT_9X15_BOLD],
+            small_font: &[&FONT_6X10],
+            person: (Point::new(56, 37), 71),
             small: Some((Point::new(127, 52), Rectangle::new(Point::new(56, 53), Size::new(43, 9)))),
             hint: Point::new(56, 52),
             marks: (Point::new(127, 2), Point::new(-13, 0)),
@@ -69,13 +69,13 @@ const fn layout(size: DisplaySize) -> Layout {
             figure: (Point::new(1, 1), 30),
             middle: None,
             name: Point::new(35, 0),
-            name_font: &FONT_9X18_BOLD,
+            name_font: &[&FONT_9X18_BOLD],
             second_word: None,
             bar: Rectangle::new(Point::new(35, 22), Size::new(49, 8)),
             percent: Point::new(114, 21),
-            percent_font: &FONT_6X10,
-            small_font: &FONT_6X10,
-            person: Point::new(35, 21),
+            percent_font: &[&FONT_6X10],
+            small_font: &[&FONT_6X10],
+            person: (Point::new(35, 21), 92),
             small: None,
             hint: Point::new(35, 21),
             marks: (Point::new(127, 2), Point::new(0, 10)),
@@ -84,13 +84,13 @@ const fn layout(size: DisplaySize) -> Layout {
             figure: (Point::new(6, 17), 52),
             middle: Some(32),
             name: Point::new(1, 76),
-            name_font: &FONT_7X13_BOLD,
+            name_font: &[&FONT_7X13_BOLD],
             second_word: Some(Point::new(1, 90)),
             bar: Rectangle::new(Point::new(1, 115), Size::new(62, 9)),
             percent: Point::new(63, 96),
-            percent_font: &FONT_9X15_BOLD,
-            small_font: &FONT_5X8,
-            person: Point::new(1, 91),
+            percent_font: &[&FONT_9X15_BOLD],
+            small_font: &[&FONT_5X8],
+            person: (Point::new(1, 91), 62),
             small: Some((Point::new(63, 103), Rectangle::new(Point::new(1, 115), Size::new(62, 9)))),
             hint: Point::new(1, 110),
             marks: (Point::new(63, 2), Point::new(-13, 0)),
@@ -136,11 +136,12 @@ where
         (CameraMark::Reading, state) => {
             name(target, &layout, &title(state.name()))?;
             match &view.person {
-                Some(person) => known(target, &layout, person.text(), view.confidence)?,
+                Some(person) => known(target, &layout, &person.text(), view.confidence)?,
                 None => confidence(target, &layout, view.confidence)?,
             }
             return marks(target, &layout, view);
         }
+        (CameraMark::Damaged, _) => ("Bad image", "trying again"),
         (CameraMark::Lost, _) => ("No camera", "trying again"),
         (CameraMark::Off, _) => ("Camera off", "privacy"),
         (CameraMark::Starting, _) => ("Starting", "one moment"),
@@ -185,10 +186,36 @@ fn known<D>(target: &mut D, layout: &Layout, person: &str, confidence: f32) -> R
 where
     D: DrawTarget<Color = BinaryColor>,
 {
-    layout.put(target, &Word::new(person, layout.small_font), layout.person)?;
+    let (corner, room) = layout.person;
+    let (text, family) = fitted(person, room, layout.small_font);
+    layout.put(target, &Word::new(&text, family), corner)?;
     let Some((corner, place)) = layout.small else { return Ok(()) };
-    percent(target, layout, confidence, corner, &FONT_6X10)?;
+    percent(target, layout, confidence, corner, &[&FONT_6X10])?;
     bar(target, confidence, place)
+}
+
+/// The name in the largest font in which it has room: whole, else with initials after the first word, else as much of
+/// that as there is room for.
+fn fitted(name: &str, room: i32, largest: Family) -> (String, Family) {
+    let fits = |text: &str, family| Word::new(text, family).width() <= room;
+    let height = |family: Family| family[0].character_size.height;
+    let sizes = || NAMES.into_iter().filter(|family| height(family) <= height(largest));
+    let mut words = name.split_whitespace();
+    let mut short = words.next().unwrap_or_default().to_owned();
+    let forms = [name.to_owned(), short.clone() + &words.map(initial).collect::<String>(), short.clone()];
+    for form in forms {
+        if let Some(family) = sizes().find(|family| fits(&form, family)) {
+            return (form, family);
+        }
+    }
+    let smallest = NAMES[NAMES.len() - 1];
+    while !fits(&(short.clone() + "."), smallest) && short.pop().is_some() {}
+    (short + ".", smallest)
+}
+
+/// ` M.` of `Maria`.
+fn initial(word: &str) -> String {
+    word.chars().next().map_or_else(String::new, |letter| format!(" {letter}."))
 }
 
 /// With its upper right corner at `corner`, or centred.
@@ -197,7 +224,7 @@ fn percent<D>(
     layout: &Layout,
     confidence: f32,
     corner: Point,
-    font: &'static MonoFont<'static>,
+    font: Family,
 ) -> Result<(), D::Error>
 where
     D: DrawTarget<Color = BinaryColor>,
@@ -230,7 +257,7 @@ where
     let camera = match view.camera {
         CameraMark::Reading => icon::CAMERA,
         CameraMark::Starting => icon::CAMERA_STARTING,
-        CameraMark::Lost => icon::CAMERA_LOST,
+        CameraMark::Damaged | CameraMark::Lost => icon::CAMERA_LOST,
         CameraMark::Off => icon::CAMERA_OFF,
     };
     let broker = match view.broker {
@@ -245,7 +272,7 @@ where
     }
     if view.faces > 1 {
         let number = if view.faces < 10 { view.faces.to_string() } else { "+".to_owned() };
-        let number = Word::new(&number, &FONT_5X8);
+        let number = Word::new(&number, &[&FONT_5X8]);
         corner -= Point::new(number.width(), 0);
         number.draw(target, corner)?;
         icon::PERSON.draw(target, corner - Point::new(icon::PERSON.width() + 2, 0))?;

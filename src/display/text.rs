@@ -5,10 +5,12 @@ use std::convert::Infallible;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::text::Baseline;
 use embedded_graphics::text::renderer::TextRenderer;
+
+use super::font::{self, Family};
 
 /// Dark columns between two letters.
 const GAP: i32 = 1;
@@ -41,15 +43,15 @@ impl DrawTarget for Ink {
     }
 }
 
-/// A word in one font.
+/// A word in the fonts of one size.
 pub struct Word<'a> {
     text: &'a str,
-    style: MonoTextStyle<'static, BinaryColor>,
+    family: Family,
 }
 
 impl<'a> Word<'a> {
-    pub const fn new(text: &'a str, font: &'static MonoFont<'static>) -> Self {
-        Self { text, style: MonoTextStyle::new(font, BinaryColor::On) }
+    pub const fn new(text: &'a str, family: Family) -> Self {
+        Self { text, family }
     }
 
     pub fn width(&self) -> i32 {
@@ -62,9 +64,14 @@ impl<'a> Word<'a> {
         D: DrawTarget<Color = BinaryColor>,
     {
         for (letter, start, _) in self.letters() {
-            self.style.draw_string(letter, corner + Point::new(start, 0), Baseline::Top, target)?;
+            self.style(letter).draw_string(letter, corner + Point::new(start, 0), Baseline::Top, target)?;
         }
         Ok(())
+    }
+
+    fn style(&self, letter: &str) -> MonoTextStyle<'static, BinaryColor> {
+        let font = letter.chars().next().and_then(|letter| font::of(self.family, letter));
+        MonoTextStyle::new(font.unwrap_or(self.family[0]), BinaryColor::On)
     }
 
     /// Each letter with the column where its cell starts and the one after its ink.
@@ -75,9 +82,10 @@ impl<'a> Word<'a> {
             let mut ink = Ink::default();
             // Figures are all as wide as a 0, so that a number does not wander when it changes.
             let measured = if letter.as_bytes()[0].is_ascii_digit() { "0" } else { letter };
-            let Ok(_) = self.style.draw_string(measured, Point::zero(), Baseline::Top, &mut ink);
+            let style = self.style(letter);
+            let Ok(_) = style.draw_string(measured, Point::zero(), Baseline::Top, &mut ink);
             // A blank is half as wide as a letter's cell.
-            let blank = self.style.font.character_size.width as i32 / 2;
+            let blank = style.font.character_size.width as i32 / 2;
             let (first, last) = ink.columns.unwrap_or((0, blank - 1));
             let start = cursor - first;
             let end = start + last + 1;

@@ -1,5 +1,9 @@
 //! All that the display shows.
 
+use any_ascii::any_ascii_char;
+use unicode_normalization::UnicodeNormalization;
+
+use super::font::{self, NAMES};
 use crate::vocabulary::emotion::State;
 
 /// What is known of the camera.
@@ -8,6 +12,8 @@ pub enum CameraMark {
     #[default]
     Starting,
     Reading,
+    /// It delivers, but nothing whole.
+    Damaged,
     /// It does not deliver; it is looked for.
     Lost,
     /// Switched off for privacy.
@@ -25,24 +31,47 @@ pub enum BrokerMark {
     Off,
 }
 
-/// Characters of a [`Caption`].
-const CAPTION: usize = 12;
+/// Most letters of a [`Caption`].
+const CAPTION: usize = 48;
 
-/// A name as far as the display can show it: twelve characters, a `?` for each that its fonts lack.
+/// A name in letters that the display's fonts have: what they lack is written in Latin letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caption([u8; CAPTION]);
+pub struct Caption {
+    letters: [char; CAPTION],
+    length: usize,
+}
 
 impl Caption {
     pub fn new(name: &str) -> Self {
-        let mut text = [b' '; CAPTION];
-        for (place, letter) in text.iter_mut().zip(name.chars()) {
-            *place = if letter.is_ascii_graphic() { letter as u8 } else { b'?' };
+        let mut letters = ['\0'; CAPTION];
+        let mut length = 0;
+        let mut start = true;
+        for letter in name.nfc() {
+            let known = font::of(NAMES[0], letter).is_some() && !letter.is_control();
+            let spelt = if known { String::from(letter) } else { spelt(letter, start) };
+            start = letter.is_whitespace();
+            for (place, letter) in letters[length..].iter_mut().zip(spelt.chars()) {
+                *place = letter;
+                length += 1;
+            }
         }
-        Self(text)
+        Self { letters, length }
     }
 
-    pub(super) fn text(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default().trim_end()
+    pub(super) fn text(&self) -> String {
+        self.letters[..self.length].iter().collect()
+    }
+}
+
+/// A letter of another script in Latin letters, with a capital one at the start of a word; nothing for what is none.
+fn spelt(letter: char, start: bool) -> String {
+    if !letter.is_alphanumeric() {
+        return String::new();
+    }
+    let latin: String = any_ascii_char(letter).chars().filter(char::is_ascii_alphanumeric).collect();
+    match latin.split_at_checked(1) {
+        Some((first, rest)) if start => first.to_ascii_uppercase() + rest,
+        _ => latin,
     }
 }
 
@@ -57,4 +86,30 @@ pub struct View {
     pub person: Option<Caption>,
     pub camera: CameraMark,
     pub broker: BrokerMark,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_in_letters_that_the_fonts_have() {
+        let cases = [
+            ("Anna-Lena", "Anna-Lena"),
+            ("Zoë Łukasz Ğül", "Zoë Łukasz Ğül"),
+            ("Zoe\u{308}", "Zoë"),
+            ("Ελένη", "Ελένη"),
+            ("Володимир", "Володимир"),
+            ("Nguyễn", "Nguyen"),
+            ("深圳", "ShenZhen"),
+            ("محمد", "Mhmd"),
+            ("😀", ""),
+        ];
+        for (name, shown) in cases {
+            let text = Caption::new(name).text();
+            assert!(!text.contains('?'), "{name}: {text}");
+            assert_eq!(text, shown, "{name}");
+        }
+        assert_eq!(Caption::new(&"x".repeat(100)).text().len(), CAPTION);
+    }
 }

@@ -65,10 +65,17 @@ fn screens() -> Vec<(String, View)> {
     screens.extend([
         ("several-faces".to_owned(), View { faces: 3, confidence: 1.0, ..happy() }),
         ("person".to_owned(), View { person: Some(Caption::new("Anna-Katharina")), faces: 2, ..happy() }),
+        (
+            "person-long".to_owned(),
+            View { person: Some(Caption::new("Maximilian Ördög-Wiśniewski")), ..happy() },
+        ),
+        ("person-greek".to_owned(), View { person: Some(Caption::new("Ελένη Παπαδοπούλου")), ..happy() }),
+        ("person-cyrillic".to_owned(), View { person: Some(Caption::new("Володимир")), ..happy() }),
         ("broker-away".to_owned(), View { broker: BrokerMark::Away, ..happy() }),
         ("broker-off".to_owned(), View { broker: BrokerMark::Off, ..happy() }),
         ("starting".to_owned(), nothing),
         ("camera-lost".to_owned(), View { camera: CameraMark::Lost, ..happy() }),
+        ("camera-damaged".to_owned(), View { camera: CameraMark::Damaged, ..happy() }),
         ("camera-off".to_owned(), View { camera: CameraMark::Off, ..nothing }),
     ]);
     screens
@@ -205,7 +212,9 @@ fn contact_sheet() {
     let path = root("docs/display.png");
     let shown = screens().into_iter().filter(|(name, _)| !name.starts_with("broker") && name != "starting");
     let screens: Vec<RgbImage> = shown
-        .filter(|(name, _)| name != "several-faces" && name != "person")
+        .filter(|(name, _)| {
+            name != "several-faces" && !name.starts_with("person") && name != "camera-damaged"
+        })
         .map(|(_, view)| image::load_from_memory(&view.png(DisplaySize::W128H64)).expect("PNG").to_rgb8())
         .collect();
     assert_eq!(screens.len(), 12);
