@@ -8,3 +8,5 @@ pub mod ffmpeg;
 pub mod film;
 /// Photo files, strictly and within limits.
 pub mod photo;
+/// Smaller pictures.
+pub mod resample;

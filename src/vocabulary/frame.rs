@@ -74,6 +74,11 @@ pub struct Rect {
 }
 
 impl Rect {
+    /// The square of `side` around `center`.
+    pub const fn around(center: Point, side: f32) -> Self {
+        Self { x: center.x - side / 2.0, y: center.y - side / 2.0, width: side, height: side }
+    }
+
     pub fn area(&self) -> f32 {
         self.width.max(0.0) * self.height.max(0.0)
     }

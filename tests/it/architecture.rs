@@ -33,7 +33,7 @@ const HOUSE: &[Room] = &[
         does: &[("ffmpeg", "programs"), ("film", "files programs threads"), ("photo", "files programs")],
     },
     Room { name: "nets", uses: "base vocabulary", does: &[("*", "files")] },
-    Room { name: "see", uses: "vocabulary config nets", does: &[] },
+    Room { name: "see", uses: "vocabulary config media nets", does: &[] },
     Room { name: "people", uses: "base vocabulary config nets see", does: &[("store", "files")] },
     Room { name: "pipeline", uses: "vocabulary config nets see people", does: &[("load", "files")] },
     Room { name: "tell", uses: "base vocabulary", does: &[("stats", "files")] },

@@ -1,5 +1,6 @@
 //! From a detected face to the picture that the net was trained on: cut, turned level, resampled.
 
+use crate::media::resample;
 use crate::nets::sidecar::{Align, Crop};
 use crate::vocabulary::emotion::Detection;
 use crate::vocabulary::frame::{Frame, PixelFormat, Point, Rect};
@@ -7,7 +8,7 @@ use crate::vocabulary::frame::{Frame, PixelFormat, Point, Rect};
 /// Luma weights of ITU-R BT.601-7, 2.5.1, in 1/65536, as every common library uses them.
 const LUMA: [u32; 3] = [19_595, 38_470, 7_471];
 
-/// Samples along each axis that one output pixel averages at most; bounds the time of a huge face.
+/// Samples along each axis that one output pixel averages at most; what is larger is reduced first.
 const MAX_SAMPLES: u32 = 8;
 
 /// A square in a frame, possibly turned and reaching beyond the edges.
@@ -86,16 +87,38 @@ fn samples(step: f32) -> u32 {
 /// Cuts `square` out of `frame` into `out`: `width * height * channels` bytes, rows from the top;
 /// one channel is luma. Beyond the frame its edge pixels go on.
 pub fn cut_square(frame: &Frame, square: &Square, size: (u32, u32), channels: usize, out: &mut Vec<u8>) {
-    resample(frame, &Mapping::turned(square, size.0, size.1), size, channels, out);
+    let reach = square.side * (square.angle.sin().abs() + square.angle.cos().abs());
+    let area = Rect::around(square.center, reach);
+    match reduced(frame, &area, square.side, size) {
+        Some((small, corner, by)) => {
+            let center = Point { x: (square.center.x - corner.x) / by, y: (square.center.y - corner.y) / by };
+            let square = Square { center, side: square.side / by, angle: square.angle };
+            sample(&small, &Mapping::turned(&square, size.0, size.1), size, channels, out);
+        }
+        None => sample(frame, &Mapping::turned(square, size.0, size.1), size, channels, out),
+    }
+}
+
+/// The pixels of `area`, by so much smaller that `side` of them need no more samples than an output pixel may take;
+/// `None` where they need no more as they are.
+fn reduced(frame: &Frame, area: &Rect, side: f32, size: (u32, u32)) -> Option<(Frame, Point, f32)> {
+    let by = (side / size.0.min(size.1) as f32 / MAX_SAMPLES as f32).ceil();
+    (by > 1.0).then(|| {
+        let (small, corner) = resample::reduced(frame, area, by as u32);
+        (small, corner, by)
+    })
 }
 
 /// The whole frame at another size, as a face that is cut out already.
 pub fn fit_whole(frame: &Frame, size: (u32, u32), channels: usize, out: &mut Vec<u8>) {
     let whole = Rect { x: 0.0, y: 0.0, width: frame.width as f32, height: frame.height as f32 };
-    resample(frame, &Mapping::upright(&whole, size.0, size.1), size, channels, out);
+    if let Some((small, ..)) = reduced(frame, &whole, frame.width.max(frame.height) as f32, size) {
+        return fit_whole(&small, size, channels, out);
+    }
+    sample(frame, &Mapping::upright(&whole, size.0, size.1), size, channels, out);
 }
 
-fn resample(frame: &Frame, mapping: &Mapping, size: (u32, u32), channels: usize, out: &mut Vec<u8>) {
+fn sample(frame: &Frame, mapping: &Mapping, size: (u32, u32), channels: usize, out: &mut Vec<u8>) {
     out.clear();
     out.reserve(size.0 as usize * size.1 as usize * channels);
     let (across, along) = mapping.samples;

@@ -155,7 +155,7 @@ impl FaceDetector {
         Ok(faces)
     }
 
-    /// The faces in a photo, as [`Self::detect`] answers them. Time matters less than with a camera,
+    /// All faces in a photo, otherwise as [`Self::detect`] answers them. Time matters less than with a camera,
     /// so the net looks more than once: at tiles for small faces, and from farther away for one that fills the
     /// photo. Of 12 megapixels it takes 25 looks, of 48 some 90.
     pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
@@ -165,7 +165,6 @@ impl FaceDetector {
         }
         let more = self.look_at_tiles(photo)?;
         nms::add_apart(&mut faces, more, self.model.iou);
-        faces.truncate(self.settings.max_faces);
         Ok(faces)
     }
 
