@@ -114,7 +114,7 @@ impl Replay {
             }
             if !*good {
                 let reason = format!("none of the {} photos in {} is whole", photos.len(), folder.display());
-                return Err(CameraError::Lost(reason));
+                return Err(CameraError::OnlyDamaged(reason));
             }
             (*next, *good) = (0, false);
         }

@@ -17,6 +17,9 @@ pub enum CameraError {
     /// The source does not deliver any more and must be opened again.
     #[error("{0}")]
     Lost(String),
+    /// The source delivers, but nothing whole for the configured time-out; it is opened again as a lost one is.
+    #[error("none of its pictures is whole: {0}")]
+    OnlyDamaged(String),
     /// The source cannot be opened.
     #[error("unable to open {source_name}: {reason}")]
     Open { source_name: String, reason: String },
@@ -33,7 +36,7 @@ pub trait Camera: Send {
     /// # Errors
     /// After [`CameraError::Waiting`] and [`CameraError::Damaged`] it may be called again; after
     /// any other error the camera must be dropped. [`CameraError::Lost`] also comes when there was
-    /// no frame for the configured time-out.
+    /// no frame for the configured time-out, [`CameraError::OnlyDamaged`] when there was none but damaged ones.
     fn next(&mut self) -> Result<Frame, CameraError>;
 }
 

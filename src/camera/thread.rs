@@ -30,6 +30,8 @@ pub enum State {
     /// Switched off: the device is closed.
     Off,
     Streaming,
+    /// Sends pictures of which none is whole; is tried again and again.
+    Damaged,
     /// Could not be opened, or does not deliver any more; is tried again and again.
     Lost,
     /// A replay that is not repeated is over; the thread has ended.
@@ -85,6 +87,7 @@ impl State {
             Self::Starting => "starting",
             Self::Off => "off",
             Self::Streaming => "streaming",
+            Self::Damaged => "damaged",
             Self::Lost => "lost",
             Self::Ended => "ended",
         }
@@ -180,18 +183,19 @@ pub fn run(config: &config::Camera, links: &Links) {
             continue;
         }
         let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff, &mut returned)));
-        let error = match session {
+        let (state, error) = match session {
             Ok(Closed::Asked) => continue,
             Ok(Closed::Ended) => {
                 status.set(State::Ended, "");
                 log::info!("camera: the replay has ended");
                 return;
             }
-            Ok(Closed::Failed(error)) => error.to_string(),
-            Err(panic) => format!("the device's library panicked: {}", panic_text(&*panic)),
+            Ok(Closed::Failed(error @ CameraError::OnlyDamaged(_))) => (State::Damaged, error.to_string()),
+            Ok(Closed::Failed(error)) => (State::Lost, error.to_string()),
+            Err(panic) => (State::Lost, format!("the device's library panicked: {}", panic_text(&*panic))),
         };
         status.fail(error.clone());
-        if status.set(State::Lost, "") {
+        if status.set(state, "") {
             log::warn!("camera: {error}; trying again");
         } else {
             log::debug!("camera: {error}");
@@ -235,7 +239,7 @@ fn session(
         match camera.next() {
             Ok(frame) => {
                 if !announced {
-                    let back = links.status.state() == State::Lost;
+                    let back = matches!(links.status.state(), State::Lost | State::Damaged);
                     if back && returned.is_some_and(|last| last.elapsed() < BETWEEN_RETURNS) {
                         continue;
                     }

@@ -121,11 +121,10 @@ impl V4l2Camera {
         if self.last_frame.elapsed() <= self.timeout {
             return error;
         }
-        let seconds = self.timeout.as_secs_f64();
-        CameraError::Lost(match error {
-            CameraError::Damaged(reason) => format!("no whole frame in {seconds} s: {reason}"),
-            _ => format!("no frame in {seconds} s"),
-        })
+        match error {
+            CameraError::Damaged(reason) => CameraError::OnlyDamaged(reason),
+            _ => CameraError::Lost(format!("no frame in {} s", self.timeout.as_secs_f64())),
+        }
     }
 
     /// The frame's number since the source was opened; drivers that do not count say 0 for ever.
@@ -209,7 +208,7 @@ impl Drop for V4l2Camera {
 /// # Errors
 /// [`CameraError::Open`] says what was tried and why each one failed.
 pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l2Camera, CameraError> {
-    let mut tried = Vec::new();
+    let (mut tried, mut only_damaged) = (Vec::new(), false);
     for path in node::nodes() {
         if !go_on() {
             break;
@@ -218,8 +217,14 @@ pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l
         match opened.and_then(|mut camera| camera.probe(go_on).map(|()| camera)) {
             Ok(camera) => return Ok(camera),
             Err(CameraError::Open { reason, .. }) => tried.push(format!("{}: {reason}", path.display())),
-            Err(error) => tried.push(format!("{}: {error}", path.display())),
+            Err(error) => {
+                only_damaged |= matches!(error, CameraError::OnlyDamaged(_));
+                tried.push(format!("{}: {error}", path.display()));
+            }
         }
+    }
+    if only_damaged {
+        return Err(CameraError::OnlyDamaged(tried.join("; ")));
     }
     let reason = if tried.is_empty() {
         "there is no /dev/video* (is one connected and its driver loaded?)".to_owned()

@@ -40,7 +40,7 @@ impl Detector {
                 .get(),
             max_faces: keys
                 .integer("max_faces", 8, 1..=100)
-                .help("Most faces in one picture; the most certain are kept.")
+                .help("Most faces in a picture of a camera or film, the most certain ones; of a photo up to 500 are told.")
                 .get(),
         }
     }

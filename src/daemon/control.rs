@@ -80,7 +80,7 @@ impl Control {
             state: report.state.name(),
             camera: Some(report.description).filter(|description| !description.is_empty()),
             error: match report.state {
-                CameraState::Lost => report.error,
+                CameraState::Lost | CameraState::Damaged => report.error,
                 CameraState::Off => self.switch.lost().map(str::to_owned),
                 CameraState::Starting | CameraState::Streaming | CameraState::Ended => None,
             },
@@ -113,7 +113,7 @@ impl Control {
         match self.camera.state() {
             CameraState::Off => Err("the camera is switched off".to_owned()),
             CameraState::Ended => Err("the replay has ended".to_owned()),
-            CameraState::Starting | CameraState::Streaming | CameraState::Lost => {
+            CameraState::Starting | CameraState::Streaming | CameraState::Damaged | CameraState::Lost => {
                 self.restart.store(true, Ordering::Relaxed);
                 Ok(())
             }

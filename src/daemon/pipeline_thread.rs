@@ -152,7 +152,9 @@ impl PipelineThread {
             mqtt.set_camera(online);
         }
         // Switching off is no loss, and the end of a replay is none either.
-        if let Some(event) = event.filter(|_| online || camera == CameraState::Lost) {
+        if let Some(event) =
+            event.filter(|_| online || matches!(camera, CameraState::Lost | CameraState::Damaged))
+        {
             self.tell_event(&event);
         }
     }
@@ -174,6 +176,7 @@ impl PipelineThread {
             camera: match camera {
                 CameraState::Starting => CameraMark::Starting,
                 CameraState::Streaming => CameraMark::Reading,
+                CameraState::Damaged => CameraMark::Damaged,
                 CameraState::Lost | CameraState::Ended => CameraMark::Lost,
                 CameraState::Off => CameraMark::Off,
             },

@@ -11,7 +11,7 @@ use crate::camera::thread::State as CameraState;
 use crate::config::{Config, DisplayDriver};
 use crate::display::{self};
 use crate::pipeline::{Pipeline, load};
-use crate::vocabulary::emotion::Face;
+use crate::vocabulary::emotion::Still;
 use crate::vocabulary::frame::Frame;
 use crate::vocabulary::wire::{self, Details, Latency, Part, Parts};
 use crate::web::photos::Classify;
@@ -74,6 +74,7 @@ fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, De
             CameraState::Off if lost.is_some() => Part::unwell("off"),
             CameraState::Off => Part::well("off"),
             CameraState::Streaming => Part::well("streaming"),
+            CameraState::Damaged => Part::unwell("damaged"),
             CameraState::Lost => Part::unwell("lost"),
             CameraState::Ended => Part::well("ended"),
         },
@@ -86,13 +87,14 @@ fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, De
             (_, Some(_)) => Part::well("shown"),
             (DisplayDriver::Ssd1306 | DisplayDriver::Sh1106, None) => Part::unwell("absent"),
             (DisplayDriver::Auto, None) => Part::well("absent"),
-            (DisplayDriver::Preview | DisplayDriver::None, None) => Part::well("off"),
+            (DisplayDriver::Preview, None) => Part::well("preview"),
+            (DisplayDriver::None, None) => Part::well("off"),
         },
         pipeline: if asked.pipeline.failing() { Part::unwell("failing") } else { Part::well("running") },
     };
     let details = Details {
         camera: match camera.state {
-            CameraState::Lost => camera.error.unwrap_or_default(),
+            CameraState::Lost | CameraState::Damaged => camera.error.unwrap_or_default(),
             CameraState::Off => lost.unwrap_or_default().to_owned(),
             CameraState::Starting | CameraState::Streaming | CameraState::Ended => camera.description,
         },
@@ -108,15 +110,15 @@ fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, De
 pub fn classify(config: &Config, pipeline: Arc<Shared>) -> Classify {
     let config = config.clone();
     let mut nets: Option<Pipeline> = None;
-    Box::new(move |frame: &Frame| -> Result<Vec<Face>, String> {
+    Box::new(move |frame: &Frame| -> Result<Still, String> {
         // Taken out, so that nets which panicked are not used again.
         let mut loaded = match nets.take() {
             Some(loaded) => loaded,
             None => load::pipeline(&config).map_err(|error| error.to_string())?,
         };
         loaded.configure(&config.smoothing, pipeline.min_confidence());
-        let faces = loaded.still(frame).map_err(|error| error.to_string());
+        let seen = loaded.still(frame).map_err(|error| error.to_string());
         nets = Some(loaded);
-        faces
+        seen
     })
 }

@@ -168,16 +168,9 @@ impl Tools {
             Some(loaded) => loaded,
             None => load::pipeline(&self.config)?,
         };
-        let faces = loaded.still(&frame);
+        let seen = loaded.still(&frame);
         *nets = Some(loaded);
-        Ok(wire::Picture {
-            source: path.display().to_string(),
-            frame: 0,
-            time_s: 0.0,
-            width: frame.width,
-            height: frame.height,
-            faces: faces?.iter().map(wire::Face::from).collect(),
-        })
+        Ok(wire::Picture::of_photo(path.display().to_string(), (frame.width, frame.height), &seen?))
     }
 }
 

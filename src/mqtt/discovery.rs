@@ -142,7 +142,7 @@ impl Device<'_> {
                 json!({
                     "platform": "binary_sensor", "name": "Camera", "device_class": "problem",
                     "entity_category": "diagnostic", "state_topic": self.topic(Topic::CameraState),
-                    "value_template": "{{ 'ON' if value_json.state == 'lost' else 'OFF' }}",
+                    "value_template": "{{ 'ON' if value_json.state in ['lost', 'damaged'] else 'OFF' }}",
                     "json_attributes_topic": self.topic(Topic::CameraState),
                 }),
             ),

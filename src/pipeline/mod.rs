@@ -16,8 +16,11 @@ use crate::see::classify::{Classifier, FaceCrop};
 use crate::see::search::FaceDetector;
 use crate::see::smooth::Smoother;
 use crate::see::track::{Track, Tracker};
-use crate::vocabulary::emotion::{Detection, Face, Observation, Scores, State};
+use crate::vocabulary::emotion::{Detection, Face, Observation, Scores, State, Still};
 use crate::vocabulary::frame::Frame;
+
+/// Most faces of a photo that are told; a crowd's photo has more than a desk's camera sees, but bounds what it takes.
+pub const MAX_STILL_FACES: usize = 500;
 
 /// Finds, follows and reads faces.
 pub struct Pipeline {
@@ -116,11 +119,12 @@ impl Pipeline {
         Ok(Observation { faces, state, confidence })
     }
 
-    /// The faces of a photo: no past, so the strongest label, or `uncertain` below the confidence.
-    pub fn still(&mut self, frame: &Frame) -> Result<Vec<Face>, EngineError> {
+    /// The faces of a photo, at most [`MAX_STILL_FACES`]: no past, so the strongest label, or `uncertain` below the confidence.
+    pub fn still(&mut self, frame: &Frame) -> Result<Still, EngineError> {
         let detections = self.detector.detect_photo(frame)?;
-        let mut faces = Vec::with_capacity(detections.len());
-        for (id, detection) in (1..).zip(detections) {
+        let left_out = detections.len().saturating_sub(MAX_STILL_FACES);
+        let mut faces = Vec::with_capacity(detections.len() - left_out);
+        for (id, detection) in (1..).zip(detections).take(MAX_STILL_FACES) {
             let scores = self.classifier.classify(frame, &detection)?;
             let (state, confidence) = match scores.top() {
                 Some((emotion, score)) if score >= self.min_confidence => (State::Emotion(emotion), score),
@@ -133,7 +137,7 @@ impl Pipeline {
             };
             faces.push(Face { id, visible: true, detection, scores, state, confidence, person });
         }
-        Ok(faces)
+        Ok(Still { faces, left_out })
     }
 
     /// The faces of a photo as the emotion net sees them.

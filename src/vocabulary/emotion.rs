@@ -194,6 +194,15 @@ pub struct Face {
     pub person: Option<Person>,
 }
 
+/// What is seen in a photo.
+#[derive(Clone, Debug, Default)]
+pub struct Still {
+    /// The most certain first.
+    pub faces: Vec<Face>,
+    /// How many more were found than are told.
+    pub left_out: usize,
+}
+
 /// All that one step of the pipeline says.
 #[derive(Clone, Debug)]
 pub struct Observation {

@@ -72,6 +72,22 @@ pub struct Picture {
     pub width: u32,
     pub height: u32,
     pub faces: Vec<Face>,
+    /// How many more faces were found in a photo than are told; left out when none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub faces_left_out: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Picture {
+    /// A photo of `width`×`height` pixels and what is seen in it.
+    pub fn of_photo(source: String, (width, height): (u32, u32), still: &emotion::Still) -> Self {
+        let faces = still.faces.iter().map(Face::from).collect();
+        Self { source, frame: 0, time_s: 0.0, width, height, faces, faces_left_out: still.left_out }
+    }
 }
 
 /// The retained `state` message: what the device sees now.
@@ -220,11 +236,11 @@ pub struct Stats {
 /// The retained `camera/state` message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CameraState {
-    /// `starting`, `off`, `streaming`, `lost` or `ended`.
+    /// `starting`, `off`, `streaming`, `damaged` (none of its pictures is whole), `lost` or `ended`.
     pub state: &'static str,
     /// What the open camera says of itself.
     pub camera: Option<String>,
-    /// Why it is lost, or off without anybody having switched it off.
+    /// Why it is lost or what is wrong with its pictures, or why it is off without anybody having switched it off.
     pub error: Option<String>,
 }
 
@@ -251,8 +267,8 @@ pub struct Refusal {
 pub struct Part {
     /// Nothing is to be done about it. What is switched off is well, too.
     pub well: bool,
-    /// Camera: `starting`, `off`, `streaming`, `lost` or `ended`; broker: `connected`, `away` or `off`;
-    /// display: `shown`, `absent` or `off`; pipeline: `running` or `failing`.
+    /// Camera: `starting`, `off`, `streaming`, `damaged` (none of its pictures is whole), `lost` or `ended`; broker:
+    /// `connected`, `away` or `off`; display: `shown`, `preview`, `absent` or `off`; pipeline: `running` or `failing`.
     pub state: &'static str,
 }
 

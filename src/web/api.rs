@@ -1,7 +1,5 @@
 //! State, pictures, switch, health and figures.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -17,8 +15,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
 use super::body;
+use super::live::Viewer;
 use super::metrics;
 use super::problem::Problem;
+use super::tag;
 use super::timeline::{self, Stretch};
 use crate::tell::history;
 use crate::vocabulary::wire;
@@ -109,13 +109,39 @@ pub async fn history(
     )
 )]
 pub async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let mut viewer = app.feed.live.look().ok_or_else(too_many)?;
+    let mut viewer = look(&app)?;
     let next = tokio::time::timeout(NEXT_FRAME, viewer.next()).await;
-    let picture = next.ok().flatten().ok_or_else(|| {
-        let camera = app.parts().camera.state;
-        Problem::busy(format!("there is no picture: the camera is {camera}"))
-    })?;
+    let picture = next.ok().flatten().ok_or_else(|| no_picture(app.parts().camera.state))?;
     Ok(([(CONTENT_TYPE, "image/jpeg")], picture.jpeg.clone()).into_response())
+}
+
+/// A place at the live picture, while there is one.
+///
+/// # Errors
+/// When the camera does not deliver, and when too many look.
+pub fn look(app: &App) -> Result<Viewer, Problem> {
+    match app.parts().camera.state {
+        "streaming" => app.feed.live.look().ok_or_else(too_many),
+        state => Err(no_picture(state)),
+    }
+}
+
+/// What a camera in this state can do about it.
+fn no_picture(state: &str) -> Problem {
+    let (after, remedy) = match state {
+        "off" => (None, "switch the camera on: PUT {\"enabled\": true} to /api/v1/enabled"),
+        "ended" => (None, "restart the daemon to see the replay again"),
+        // It is opened again ever more slowly, up to every 10 s.
+        "lost" | "damaged" => (Some(10), "see details.camera in /api/v1/state"),
+        _ => (Some(2), "try again in a moment"),
+    };
+    let detail = match state {
+        "streaming" => "the camera has not sent a picture for two seconds".to_owned(),
+        "damaged" => "there is no picture: the camera is sending damaged pictures".to_owned(),
+        "ended" => "there is no picture: the replay has ended".to_owned(),
+        _ => format!("there is no picture: the camera is {state}"),
+    };
+    Problem::unavailable(after, detail, remedy)
 }
 
 /// All places for viewers are taken.
@@ -135,10 +161,8 @@ pub fn too_many() -> Problem {
 )]
 pub async fn display(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let png = (app.display)();
-    let mut hasher = DefaultHasher::new();
-    png.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let tag = tag::of(&png);
+    let known = tag::is_known(&headers, &tag);
     let caching = [(CACHE_CONTROL, "no-cache".to_owned()), (ETAG, tag)];
     if known {
         return (StatusCode::NOT_MODIFIED, caching).into_response();

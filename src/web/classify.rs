@@ -13,7 +13,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::app::App;
-use super::photos::{Answer, Upload};
+use super::photos::{Answer, Upload, Wish};
 use super::problem::Problem;
 use crate::vocabulary::wire;
 
@@ -27,11 +27,15 @@ pub struct Options {
     /// 1: the picture with the faces marked, as JPEG, instead of JSON.
     #[serde(default)]
     #[param(inline)]
-    overlay: Overlay,
+    overlay: Flag,
+    /// 1: the picture itself, upright and as PNG of at most 2048 pixels a side, instead of JSON.
+    #[serde(default)]
+    #[param(inline)]
+    picture: Flag,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-enum Overlay {
+enum Flag {
     #[default]
     #[serde(rename = "0", alias = "false")]
     No,
@@ -39,7 +43,7 @@ enum Overlay {
     Yes,
 }
 
-/// A form with one file.
+/// A form with one file, in a field of any name.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "for the document only: the form is read part by part")]
 pub struct Form {
@@ -69,7 +73,7 @@ pub struct Encoded {
         (Encoded = "application/json"),
     )),
     responses(
-        (status = 200, content((wire::Picture = "application/json"), (Vec<u8> = "image/jpeg"))),
+        (status = 200, content((wire::Picture = "application/json"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
         (status = 413, description = "The body or the picture is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is no picture.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The picture is damaged.", body = Problem, content_type = "application/problem+json"),
@@ -89,10 +93,14 @@ pub async fn classify(
             Problem::new(StatusCode::REQUEST_TIMEOUT, detail, "send a smaller one, or over a faster network")
                 .into_response()
         })??;
-    let overlay = options.overlay == Overlay::Yes;
-    match app.photos.classify(place, upload, overlay).await {
+    let wish = match (options.picture, options.overlay) {
+        (Flag::Yes, _) => Wish::Shown,
+        (Flag::No, Flag::Yes) => Wish::Annotated,
+        (Flag::No, Flag::No) => Wish::Faces,
+    };
+    match app.photos.classify(place, upload, wish).await {
         Ok(Answer::Faces(picture)) => Ok(Json(picture).into_response()),
-        Ok(Answer::Annotated(jpeg)) => Ok(([(CONTENT_TYPE, "image/jpeg")], jpeg).into_response()),
+        Ok(Answer::Picture(kind, bytes)) => Ok(([(CONTENT_TYPE, kind)], bytes).into_response()),
         Err(problem) => Err(problem.into_response()),
     }
 }
@@ -124,20 +132,25 @@ async fn bytes(request: Request) -> Result<Bytes, Response> {
     Bytes::from_request(request, &()).await.map_err(IntoResponse::into_response)
 }
 
-/// The part `image`; others are passed over.
+/// The one part that is a file or is called `image` or `file`; others are passed over.
 async fn form(request: Request) -> Result<Upload, Response> {
+    let bad =
+        |detail: &str, remedy: &str| Problem::new(StatusCode::BAD_REQUEST, detail, remedy).into_response();
     let mut form = Multipart::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
+    let mut found = None;
     while let Some(field) = form.next_field().await.map_err(IntoResponse::into_response)? {
-        if field.name() == Some("image") {
-            let name = field.file_name().filter(|name| !name.is_empty()).map(|name| {
-                // What a browser sends is a name; what others send need not be.
-                name.chars().filter(|c| !c.is_control()).take(200).collect()
-            });
-            let bytes = field.bytes().await.map_err(IntoResponse::into_response)?;
-            return Ok(Upload::File { bytes, name });
+        if field.file_name().is_none() && !matches!(field.name(), Some("image" | "file")) {
+            continue;
         }
+        if found.is_some() {
+            return Err(bad("the form has more than one file", "send one picture a request"));
+        }
+        let name = field.file_name().filter(|name| !name.is_empty()).map(|name| {
+            // What a browser sends is a name; what others send need not be.
+            name.chars().filter(|c| !c.is_control()).take(200).collect()
+        });
+        let bytes = field.bytes().await.map_err(IntoResponse::into_response)?;
+        found = Some(Upload::File { bytes, name });
     }
-    let detail = "the form has no part called image";
-    Err(Problem::new(StatusCode::BAD_REQUEST, detail, "send the picture as multipart field image")
-        .into_response())
+    found.ok_or_else(|| bad("the form has no file", "send the picture as multipart field image"))
 }

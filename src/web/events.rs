@@ -1,10 +1,12 @@
 //! Server-sent events: the state as it changes, and what happens.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use futures_util::stream::{self, Stream};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -53,6 +55,8 @@ fn json(status: &wire::Status) -> Arc<str> {
 /// One stream.
 struct Listener {
     first: Option<Arc<str>>,
+    /// What happened while a stream that is opened again was broken.
+    missed: VecDeque<Arc<wire::Event>>,
     states: watch::Receiver<Arc<str>>,
     happened: broadcast::Receiver<Arc<wire::Event>>,
     closed: watch::Receiver<bool>,
@@ -64,14 +68,14 @@ impl Listener {
         if let Some(first) = self.first.take() {
             return Some(Event::default().event("state").retry(RETRY).data(first));
         }
+        if let Some(event) = self.missed.pop_front() {
+            return message(&event);
+        }
         loop {
             tokio::select! {
                 () = app::closed(self.closed.clone()) => return None,
                 happened = self.happened.recv() => match happened {
-                    Ok(event) => {
-                        let message = Event::default().event("event").id(&event.id);
-                        return message.json_data(&*event).ok();
-                    }
+                    Ok(event) => return message(&event),
                     // Who is too slow misses some.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
@@ -86,9 +90,14 @@ impl Listener {
     }
 }
 
+fn message(event: &wire::Event) -> Option<Event> {
+    Event::default().event("event").id(&event.id).json_data(event).ok()
+}
+
 /// What is seen, as it changes: events named `state` with what `/api/v1/state` answers, as often as
 /// the live picture changes and at least once a second, and events named `event` with what is
-/// published over MQTT on `event`.
+/// published over MQTT on `event`. Who sends the last event's id as `Last-Event-ID` gets what has
+/// happened since, up to 64 events.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
@@ -99,14 +108,18 @@ impl Listener {
 )]
 pub async fn events(
     State(app): State<Arc<App>>,
+    headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let place = Arc::clone(&app.listeners).try_acquire_owned().map_err(|_| api::too_many())?;
     let mut states = app.newest.subscribe();
     states.mark_unchanged();
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let (missed, happened) = app.feed.events(last);
     let listener = Listener {
         first: Some(json(&app.status())),
+        missed,
         states,
-        happened: app.feed.events(),
+        happened,
         closed: app.closed.clone(),
         _place: place,
     };

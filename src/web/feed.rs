@@ -1,5 +1,6 @@
 //! What the pipeline says, kept for those who ask over HTTP.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -23,12 +24,14 @@ fn now() -> Moment {
 /// Over how long rate and latency are measured.
 const METERED: Duration = Duration::from_secs(2);
 
-/// Events that a slow stream may lag behind before it misses some.
+/// Events that a slow or broken stream may lag behind before it misses some.
 const EVENTS: usize = 64;
 
 pub struct Feed {
     pub live: Live,
     events: broadcast::Sender<Arc<wire::Event>>,
+    /// The last [`EVENTS`] of them, the oldest first.
+    happened: Mutex<VecDeque<Arc<wire::Event>>>,
     seen: Mutex<Seen>,
 }
 
@@ -67,7 +70,12 @@ impl Feed {
             rate: Default::default(),
             latencies: Histogram::default(),
         };
-        Self { live, events: broadcast::Sender::new(EVENTS), seen: Mutex::new(seen) }
+        Self {
+            live,
+            events: broadcast::Sender::new(EVENTS),
+            happened: Mutex::default(),
+            seen: Mutex::new(seen),
+        }
     }
 
     /// A frame and what was seen in it, `latency` after it was taken.
@@ -109,12 +117,32 @@ impl Feed {
     }
 
     pub fn event(&self, event: wire::Event) {
+        let event = Arc::new(event);
+        let mut happened = self.happened();
+        if happened.len() == EVENTS {
+            happened.pop_front();
+        }
+        happened.push_back(Arc::clone(&event));
         // Fails when nobody listens.
-        let _ = self.events.send(Arc::new(event));
+        let _ = self.events.send(event);
     }
 
-    pub fn events(&self) -> broadcast::Receiver<Arc<wire::Event>> {
-        self.events.subscribe()
+    /// What happens from now on, and what has happened since the event `last`, as far as it is kept. Of
+    /// one that is not known any more, or of the time before the last start, all that is kept is younger.
+    pub fn events(
+        &self,
+        last: Option<&str>,
+    ) -> (VecDeque<Arc<wire::Event>>, broadcast::Receiver<Arc<wire::Event>>) {
+        let happened = self.happened();
+        let missed = last.map(|last| {
+            let seen = happened.iter().rposition(|event| event.id == last).map_or(0, |place| place + 1);
+            happened.iter().skip(seen).cloned().collect()
+        });
+        (missed.unwrap_or_default(), self.events.subscribe())
+    }
+
+    fn happened(&self) -> MutexGuard<'_, VecDeque<Arc<wire::Event>>> {
+        lock(&self.happened)
     }
 
     pub fn now(&self) -> Now {

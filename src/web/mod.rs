@@ -21,6 +21,7 @@ mod problem;
 mod router;
 mod server;
 mod stream;
+mod tag;
 mod timeline;
 pub mod tls;
 

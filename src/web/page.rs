@@ -1,19 +1,18 @@
 //! The page, embedded in the program, and the login form.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 
 use super::app::App;
+use super::tag;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -29,14 +28,17 @@ const MESSAGE: &str = "<!-- message -->";
 const WRONG: Duration = Duration::from_millis(500);
 
 /// Path, media type and content.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/assets/style.css", CSS, include_str!("page/style.css")),
     ("/assets/app.js", JS, include_str!("page/app.js")),
+    ("/assets/feed.js", JS, include_str!("page/feed.js")),
     ("/assets/live.js", JS, include_str!("page/live.js")),
+    ("/assets/login.js", JS, include_str!("page/login.js")),
     ("/assets/photo.js", JS, include_str!("page/photo.js")),
     ("/assets/webcam.js", JS, include_str!("page/webcam.js")),
     ("/assets/faces.js", JS, include_str!("page/faces.js")),
+    ("/assets/worker.js", JS, include_str!("page/worker.js")),
     ("/assets/icon.svg", SVG, include_str!("page/icon.svg")),
     ("/manifest.webmanifest", "application/manifest+json", include_str!("page/manifest.webmanifest")),
 ];
@@ -54,11 +56,9 @@ pub fn routes() -> Router<Arc<App>> {
 
 /// A file that a browser keeps and asks about.
 fn file(kind: &'static str, content: &'static str) -> MethodRouter<Arc<App>> {
-    let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
+    let tag = tag::of(content.as_bytes());
     get(move |headers: HeaderMap| async move {
-        let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let known = tag::is_known(&headers, &tag);
         let caching = [(CACHE_CONTROL, "no-cache".to_owned()), (ETAG, tag)];
         if known {
             return (StatusCode::NOT_MODIFIED, caching).into_response();

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use base64::Engine as _;
+use data_url::{DataUrl, forgiving_base64};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -18,8 +20,9 @@ use super::problem::Problem;
 use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
 use crate::media::photo::{self, PhotoError};
+use crate::media::resample;
 use crate::overlay::{self, Mark};
-use crate::vocabulary::emotion::Face;
+use crate::vocabulary::emotion::{Face, Still};
 use crate::vocabulary::frame::Frame;
 use crate::vocabulary::wire;
 
@@ -29,8 +32,11 @@ const TICK: Duration = Duration::from_millis(200);
 /// Of annotated pictures, 1 to 100: to be kept, so that small print stays sharp.
 const QUALITY: u8 = 92;
 
+/// Most pixels a side of what is sent back to be looked at.
+const SHOWN: u32 = 2048;
+
 /// Tells the faces of a photo, or why it could not.
-pub type Classify = Box<dyn FnMut(&Frame) -> Result<Vec<Face>, String> + Send>;
+pub type Classify = Box<dyn FnMut(&Frame) -> Result<Still, String> + Send>;
 
 /// An upload as it came.
 pub enum Upload {
@@ -45,16 +51,26 @@ struct Encoded {
     image: String,
 }
 
+/// What is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Faces,
+    /// The picture with the faces drawn, as JPEG.
+    Annotated,
+    /// The picture as PNG, of at most [`SHOWN`] pixels a side: browsers do not show all that is taken.
+    Shown,
+}
+
 /// What becomes of it.
 pub enum Answer {
     Faces(wire::Picture),
-    /// The picture with the faces drawn, as JPEG.
-    Annotated(Vec<u8>),
+    /// A JPEG or PNG, and its media type.
+    Picture(&'static str, Vec<u8>),
 }
 
 struct Job {
     upload: Upload,
-    overlay: bool,
+    wish: Wish,
     answer: oneshot::Sender<Result<Answer, Problem>>,
     /// Its place, free again when the answer is there.
     place: OwnedSemaphorePermit,
@@ -93,10 +109,10 @@ impl Photos {
         &self,
         place: OwnedSemaphorePermit,
         upload: Upload,
-        overlay: bool,
+        wish: Wish,
     ) -> Result<Answer, Problem> {
         let (answer, wait) = oneshot::channel();
-        let job = Job { upload, overlay, answer, place };
+        let job = Job { upload, wish, answer, place };
         let stopping = || Problem::busy("the daemon is stopping");
         // There is room: as many jobs as places.
         self.jobs.try_send(job).map_err(|_| stopping())?;
@@ -112,8 +128,8 @@ impl Worker {
             match self.jobs.recv_timeout(TICK) {
                 // Who has left needs no answer.
                 Ok(job) if job.answer.is_closed() => {}
-                Ok(Job { upload, overlay, answer, place }) => {
-                    let found = self.answer(upload, overlay);
+                Ok(Job { upload, wish, answer, place }) => {
+                    let found = self.answer(upload, wish);
                     // Who has the answer may ask again at once.
                     drop(place);
                     let _ = answer.send(found);
@@ -125,8 +141,8 @@ impl Worker {
     }
 
     /// A decoder that panics on a hostile picture must not end the daemon.
-    fn answer(&mut self, upload: Upload, overlay: bool) -> Result<Answer, Problem> {
-        catch_unwind(AssertUnwindSafe(|| self.read(upload, overlay))).unwrap_or_else(|_| {
+    fn answer(&mut self, upload: Upload, wish: Wish) -> Result<Answer, Problem> {
+        catch_unwind(AssertUnwindSafe(|| self.read(upload, wish))).unwrap_or_else(|_| {
             log::error!("a decoder panicked on an uploaded picture");
             Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -136,7 +152,7 @@ impl Worker {
         })
     }
 
-    fn read(&mut self, upload: Upload, overlay: bool) -> Result<Answer, Problem> {
+    fn read(&mut self, upload: Upload, wish: Wish) -> Result<Answer, Problem> {
         let (bytes, name) = match upload {
             Upload::File { bytes, name } => (bytes, name),
             Upload::Json(json) => (decode_json(&json)?, None),
@@ -146,21 +162,17 @@ impl Worker {
             photo::decode_within(&bytes, &name, self.max_pixels).map_err(|error| undecodable(&error))?;
         drop(bytes);
         let frame = photo::to_frame(picture, Instant::now(), 0);
-        let faces = (self.classify)(&frame).map_err(|error| {
+        if wish == Wish::Shown {
+            return shown(frame).map(|png| Answer::Picture("image/png", png));
+        }
+        let seen = (self.classify)(&frame).map_err(|error| {
             log::error!("unable to classify an uploaded photo: {error}");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log")
         })?;
-        if overlay {
-            return annotate(frame, &faces).map(Answer::Annotated);
+        if wish == Wish::Annotated {
+            return annotate(frame, &seen.faces).map(|jpeg| Answer::Picture("image/jpeg", jpeg));
         }
-        Ok(Answer::Faces(wire::Picture {
-            source: name,
-            frame: 0,
-            time_s: 0.0,
-            width: frame.width,
-            height: frame.height,
-            faces: faces.iter().map(wire::Face::from).collect(),
-        }))
+        Ok(Answer::Faces(wire::Picture::of_photo(name, (frame.width, frame.height), &seen)))
     }
 }
 
@@ -168,17 +180,26 @@ fn decode_json(json: &[u8]) -> Result<Bytes, Problem> {
     let remedy = "send {\"image\": \"<base64 of a JPEG or PNG, or a data URL>\"}";
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail, remedy);
     let encoded: Encoded = body::object(json, remedy)?;
-    let text = match encoded.image.strip_prefix("data:") {
-        Some(url) => match url.split_once(";base64,") {
-            Some((_, text)) => text,
-            None => return Err(bad("the data URL is not base64".to_owned())),
-        },
-        None => &encoded.image,
+    let text = encoded.image.trim();
+    let found = match text.split_once(',') {
+        Some((head, data)) if head.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) => {
+            of_data_url(head, data)
+        }
+        _ => forgiving_base64::decode_to_vec(standard(text).as_bytes()).ok(),
     };
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(text.trim())
-        .map_err(|error| bad(format!("the image is no base64: {error}")))?;
-    Ok(bytes.into())
+    found.map(Bytes::from).ok_or_else(|| bad("the image is neither base64 nor a data URL".to_owned()))
+}
+
+/// The content of `HEAD,DATA`, with whatever parameters.
+fn of_data_url(head: &str, data: &str) -> Option<Vec<u8>> {
+    let text = head.trim_end().to_ascii_lowercase().ends_with("base64");
+    let data = if text { standard(data) } else { data.to_owned() };
+    DataUrl::process(&format!("{head},{data}")).ok()?.decode_to_vec().ok().map(|(bytes, _)| bytes)
+}
+
+/// In the standard alphabet what may be in the one for URLs (RFC 4648, 5).
+fn standard(text: &str) -> String {
+    text.replace('-', "+").replace('_', "/")
 }
 
 fn undecodable(error: &PhotoError) -> Problem {
@@ -195,6 +216,19 @@ fn undecodable(error: &PhotoError) -> Problem {
         None => (text, "send another picture".to_owned()),
     };
     Problem::new(status, detail, remedy)
+}
+
+/// The picture as PNG, quickly made rather than small.
+fn shown(frame: Frame) -> Result<Vec<u8>, Problem> {
+    let frame = resample::fitted(frame, SHOWN);
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up)
+        .write_image(&frame.data, frame.width, frame.height, ExtendedColorType::Rgb8)
+        .map_err(|error| {
+            let detail = format!("unable to encode the picture: {error}");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail, "see the daemon's log")
+        })?;
+    Ok(png)
 }
 
 /// The picture with the faces drawn, as JPEG.

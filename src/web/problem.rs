@@ -26,6 +26,9 @@ pub struct Problem {
     detail: String,
     /// What to do.
     remedy: String,
+    /// Seconds after which it may go better; `None` when somebody must do something first.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -40,22 +43,28 @@ impl Problem {
             status,
             detail: detail.into(),
             remedy: remedy.into(),
+            retry_after: None,
         }
+    }
+
+    /// 503, to be tried again `after` so many seconds, if that may help by itself.
+    pub fn unavailable(after: Option<u32>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { retry_after: after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, remedy) }
     }
 
     /// 503, to be tried again soon.
     pub fn busy(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, "try again after a second")
+        Self::unavailable(Some(1), detail, "try again after a second")
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, after) = (self.status, self.retry_after);
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer realm=\"emotiond\"");

@@ -6,10 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
@@ -24,6 +26,9 @@ use super::{api, classify, events, page, problem, stream};
 
 /// Until an answer begins; the photos before one's own in the queue included.
 const ANSWER: Duration = Duration::from_secs(60);
+
+/// Fewer bytes fit a packet as they are.
+const WORTH: u64 = 1400;
 
 /// Most bytes of a body that is no picture.
 const SMALL_BODY: usize = 16 << 10;
@@ -85,8 +90,24 @@ pub fn build(app: &Arc<App>) -> Router {
         .layer(cors(&app.access))
         .layer(middleware::map_response(problem::unify))
         .layer(middleware::map_response(harden))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(WORTH).and(is_text)))
         .layer(count)
         .with_state(Arc::clone(app))
+}
+
+/// Pictures are compressed already, and a stream must not wait for more.
+fn is_text(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let text = [
+        "text/",
+        "application/json",
+        "application/problem+json",
+        "application/manifest+json",
+        "image/svg+xml",
+    ];
+    status != StatusCode::NOT_MODIFIED
+        && text.iter().any(|text| kind.starts_with(text))
+        && !kind.starts_with("text/event-stream")
 }
 
 /// Other origins' pages must send the token; cookies are for the own page.

@@ -32,7 +32,7 @@ const BOUNDARY: &[u8] = b"\r\n--frame\r\n";
     )
 )]
 pub async fn stream(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let viewer = app.feed.live.look().ok_or_else(api::too_many)?;
+    let viewer = api::look(&app)?;
     let opening = stream::iter([Bytes::from_static(&BOUNDARY[2..])]);
     let pictures = stream::unfold((viewer, app.closed.clone()), next).flat_map(stream::iter);
     let body = Body::from_stream(opening.chain(pictures).map(Ok::<_, Infallible>));

@@ -2,6 +2,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { accessible, browser, certificate, close, colours, Device, everyLook, folder, open, PORTRAIT, stopAll } from "./support.mjs";
@@ -93,9 +94,60 @@ test("photo: chosen, pasted and dropped; downloaded with marks", async () => {
   writeFileSync(bad, "no picture");
   await page.locator("#file").setInputFiles(bad);
   await page.locator("#photo-status.bad").waitFor();
+  await shows(page, "#photo-status", "bad.jpg is no picture that the device or this browser can read.");
   await page.locator("#result").waitFor({ state: "hidden" });
   await everyLook(page, "photo-bad");
   await close(page);
+});
+
+test("photos: several at once, one of them no browser shows, and one dropped beside the place", async () => {
+  const tiff = path.join(folder, "old.tiff");
+  assert.equal(spawnSync("ffmpeg", ["-v", "error", "-y", "-i", PORTRAIT, tiff]).status, 0);
+  const [bad, cut] = ["bad.jpg", "cut.png"].map((name) => path.join(folder, name));
+  writeFileSync(bad, "no picture");
+  writeFileSync(cut, readFileSync(PORTRAIT).subarray(0, 9000));
+  const page = await open(chrome, `${device.origin}/#photo`);
+  await page.locator("#file").setInputFiles([PORTRAIT, tiff, bad, cut]);
+  await page.locator("#photo-list button:not([disabled])").nth(3).waitFor();
+  await shows(page, "#photo-status", "portrait.png: 1 face: happy");
+  await everyLook(page, "photos");
+  await page.getByRole("button", { name: "old.tiff: 1 face" }).click();
+  await shows(page, "#photo-status", "old.tiff");
+  assert.ok(await colours(page, "#photo-picture") > 100, "the picture is empty");
+  await page.getByRole("button", { name: "cut.png: not read" }).click();
+  await shows(page, "#photo-status", "cut.png is damaged or only a part of the picture.");
+  const beside = (base64) => page.evaluate((base64) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], "a.png", { type: "image/png" }));
+    return document.querySelector("footer").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  }, base64);
+  await page.getByRole("link", { name: "Live" }).click();
+  assert.equal(await beside(readFileSync(PORTRAIT).toString("base64")), false, "the browser would open it");
+  await shows(page, "#photo-faces", "Happy");
+  assert.match(page.url(), /#photo$/);
+  await close(page);
+});
+
+test("windows share one stream, and a link to a view shows the top of the page", async () => {
+  const context = await chrome.newContext();
+  const viewers = async () => Number(/^emotiond_live_viewers (\d+)/m.exec(await (await fetch(`${device.origin}/metrics`)).text())[1]);
+  await waitFor(async () => await viewers() === 0);
+  const pages = [];
+  for (let count = 0; count < 7; count++) {
+    const page = await context.newPage();
+    await page.goto(`${device.origin}/#live`);
+    await page.locator("#cover").waitFor({ state: "hidden" });
+    await shows(page, "#now-name", "Happy");
+    pages.push(page);
+  }
+  assert.equal(await viewers(), 1);
+  assert.equal(await pages[0].evaluate(() => scrollY), 0);
+  await pages.pop().close();
+  const picture = () => pages[0].locator("#picture").evaluate((canvas) => canvas.toDataURL("image/jpeg", 0.3));
+  const first = await picture();
+  await waitFor(async () => await picture() !== first);
+  await context.close();
+  await waitFor(async () => await viewers() === 0);
 });
 
 test("this browser's camera: results are drawn on the live picture", async () => {
@@ -140,6 +192,7 @@ test("a device that goes away and comes back", async () => {
   await other.stop("SIGKILL");
   await shows(page, "#cover-title", "No connection");
   await shows(page, "#now-name", "No picture");
+  assert.equal(await page.locator("#parts .well").count(), 0, "what is not known is not well");
   await everyLook(page, "lost");
   await other.start();
   await page.locator("#cover").waitFor({ state: "hidden" });
@@ -150,11 +203,12 @@ test("a device that goes away and comes back", async () => {
 });
 
 test("no camera and no broker are told plainly", async () => {
-  const bare = await new Device({ "camera.source": "/dev/video99", "mqtt.url": "mqtt://127.0.0.1:1" }).start();
+  const bare = await new Device({ "camera.source": "/dev/video99", "mqtt.url": "mqtt://127.0.0.1:1", "display.driver": "none" }).start();
   const page = await open(chrome, bare.origin);
   await shows(page, "#cover-title", "No camera");
   await shows(page, "#cover-text", "/dev/video99");
   await shows(page, "#notices", "Broker away");
+  assert.ok(await page.locator("#oled-figure").isHidden(), "there is no small display");
   await everyLook(page, "no-camera");
   await close(page);
   await bare.stop();
@@ -166,6 +220,8 @@ test("the token is asked for once", async () => {
   const locked = await new Device({ "web.token_file": file }).start();
   const page = await open(chrome, locked.origin);
   assert.match(page.url(), /\/login$/);
+  await page.goto(`${locked.origin}/#photo`);
+  assert.match(page.url(), /\/login#photo$/);
   await everyLook(page, "login");
   await page.getByLabel("Token").fill("open-sesame-open-sesame");
   await page.keyboard.press("Enter");
@@ -173,9 +229,12 @@ test("the token is asked for once", async () => {
   await accessible(page, "a wrong token");
   await page.getByLabel("Token").fill("correct-horse-battery-staple");
   await page.keyboard.press("Enter");
+  await page.locator("#drop").waitFor();
+  assert.match(page.url(), /\/#photo$/, "the view is another");
+  await page.getByRole("link", { name: "Live" }).click();
   await shows(page, "#now-name", "Happy");
   await page.getByRole("button", { name: "Log out" }).click();
-  await page.waitForURL(/\/login$/);
+  await page.waitForURL(/\/login#live$/);
   await page.goto(locked.origin);
   assert.match(page.url(), /\/login$/, "the session goes on");
   await close(page);

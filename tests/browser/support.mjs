@@ -44,7 +44,7 @@ export const stopAll = () => running.forEach((child) => child.kill("SIGKILL"));
 /** A daemon; `settings` by key. */
 export class Device {
   constructor(settings = {}) {
-    this.settings = { "device.id": "hall-lamp", "device.state_dir": path.join(folder, `state-${number++}`), "mqtt.url": "", "display.driver": "none", "web.listen": "127.0.0.1:0", "camera.source": `replay:${clip("clip.mp4", ["-pix_fmt", "yuv420p"])}`, ...settings };
+    this.settings = { "device.id": "hall-lamp", "device.state_dir": path.join(folder, `state-${number++}`), "mqtt.url": "", "display.driver": "preview", "web.listen": "127.0.0.1:0", "camera.source": `replay:${clip("clip.mp4", ["-pix_fmt", "yuv420p"])}`, ...settings };
   }
 
   async start() {

@@ -166,7 +166,7 @@ fn folders_and_files_that_cannot_be_replayed() {
     assert!(matches!(next(&mut *camera), Err(CameraError::Damaged(_))));
     let error = next(&mut *camera).expect_err("not for ever");
     assert!(
-        matches!(&error, CameraError::Lost(reason) if reason.contains("none of the 1 photos")),
+        matches!(&error, CameraError::OnlyDamaged(reason) if reason.contains("none of the 1 photos")),
         "{error}"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::process::Command;
 
 use base64::Engine as _;
@@ -115,17 +115,27 @@ fn uploads_in_every_form_give_what_the_command_line_says() {
         );
         [head.as_bytes(), &png, b"\r\n--b--\r\n"].concat()
     };
+    let url_safe = text.replace('+', "-").replace('/', "_");
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(76).map(|line| str::from_utf8(line).expect("ASCII")).collect();
+    let json = |image: String| json!({ "image": image }).to_string().into_bytes();
     let cases = [
         ("image/png", png.clone(), "upload"),
         // What curl says of a body unless it is told.
         ("application/x-www-form-urlencoded", png.clone(), "upload"),
         ("multipart/form-data; boundary=b", form("image"), "who.png"),
-        ("application/json", json!({ "image": text }).to_string().into_bytes(), "upload"),
+        ("multipart/form-data; boundary=b", form("file"), "who.png"),
+        ("multipart/form-data; boundary=b", form("picture"), "who.png"),
+        ("application/json", json(text.clone()), "upload"),
+        ("application/json; charset=utf-8", json(format!("data:image/png;base64,{text}")), "upload"),
         (
-            "application/json; charset=utf-8",
-            json!({ "image": format!("data:image/png;base64,{text}") }).to_string().into_bytes(),
+            "application/json",
+            json(format!("DATA:image/png;name=a.png;charset=utf-8;Base64,{text}")),
             "upload",
         ),
+        ("application/json", json(lines.join("\r\n")), "upload"),
+        ("application/json", json(url_safe.trim_end_matches('=').to_owned()), "upload"),
+        ("application/json", json(format!("data:;base64,{}", text.replace('+', "%2B"))), "upload"),
     ];
     for (kind, body, source) in cases {
         let answer = site.classify(kind, &body);
@@ -141,8 +151,138 @@ fn uploads_in_every_form_give_what_the_command_line_says() {
     let changed = marked.pixels().zip(plain.pixels()).filter(|(a, b)| a[2].abs_diff(b[2]) > 60).count();
     assert!(marked.dimensions() == (512, 512) && changed > 500, "{changed} pixels are marked");
 
-    let answer = site.classify("multipart/form-data; boundary=b", &form("picture"));
-    assert!(answer.is_problem(400), "{}", answer.text());
+    let two = [&form("image")[..form("image").len() - 7], &form("file")].concat();
+    let answer = site.classify("multipart/form-data; boundary=b", &two);
+    assert!(answer.is_problem(400) && answer.text().contains("more than one file"), "{}", answer.text());
+
+    let mut tiff = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::ImageRgb8(plain.clone())
+        .write_to(&mut tiff, image::ImageFormat::Tiff)
+        .expect("encoded");
+    let answer =
+        site.send("POST", "/api/v1/classify?picture=1", &[("Content-Type", "image/tiff")], tiff.get_ref());
+    assert_eq!(answer.header("content-type"), Some("image/png"));
+    assert!(image::load_from_memory(&answer.body).expect("a PNG").into_rgb8() == plain);
+}
+
+#[test]
+fn text_is_compressed_and_pictures_are_not() {
+    let site = Site::start();
+    let get = |path: &str| site.send("GET", path, &[("Accept-Encoding", "br, gzip")], b"");
+    for path in ["/", "/assets/live.js", "/openapi.json", "/metrics"] {
+        let (plain, packed) = (site.get(path), get(path));
+        assert_eq!(
+            (plain.header("content-encoding"), packed.header("content-encoding")),
+            (None, Some("gzip")),
+            "{path}"
+        );
+        assert!(
+            packed.body.len() < plain.body.len() / 2,
+            "{path}: {} of {}",
+            packed.body.len(),
+            plain.body.len()
+        );
+        assert_eq!(plain.header("etag"), packed.header("etag"));
+    }
+    site.wait_for_smile();
+    for path in ["/api/v1/display.png", "/api/v1/snapshot.jpg", "/healthz"] {
+        assert_eq!(get(path).header("content-encoding"), None, "{path}");
+    }
+}
+
+#[test]
+fn a_stream_of_events_goes_on_where_it_broke() {
+    let site = Site::start();
+    site.wait_for_smile();
+    for enabled in ["false", "true"] {
+        site.send("PUT", "/api/v1/enabled", &[], format!("{{\"enabled\": {enabled}}}").as_bytes());
+        eventually("it is done", || (site.state()["emotion"] == "none") == (enabled == "false"));
+    }
+    site.wait_for_smile();
+    let ids = |last: &str, count: usize| {
+        let mut stream = site.connect();
+        let request =
+            format!("GET /api/v1/events HTTP/1.0\r\nHost: {}\r\nLast-Event-ID: {last}\r\n\r\n", site.address);
+        stream.write_all(request.as_bytes()).expect("sent");
+        let lines = std::io::BufReader::new(stream).lines().map_while(Result::ok);
+        let ids = lines.filter_map(|line| line.strip_prefix("id: ").map(str::to_owned));
+        ids.take(count).collect::<Vec<_>>()
+    };
+    let all = ids("none-of-this-run", 4);
+    assert_eq!(ids(&all[0], 3), all[1..], "what came after it");
+}
+
+#[test]
+fn where_pictures_go_is_told() {
+    assert_eq!(Site::start().state()["pictures_leave"], json!([]));
+    let broker = Mosquitto::start();
+    let setup = Setup::on(&format!("replay:{}", portrait()), &broker);
+    let file = setup.folder.path().join("token");
+    fs::write(&file, TOKEN).expect("written");
+    let setup = setup.set("web.token_file", &file.display().to_string()).set("mqtt.face_image", "true");
+    let site = Site::of(setup.set("web.listen", "0.0.0.0:0"));
+    let state = site.send("GET", "/api/v1/state", &[("Authorization", &format!("Bearer {TOKEN}"))], b"");
+    assert_eq!(state.json()["pictures_leave"], json!(["mqtt", "network"]));
+}
+
+#[test]
+fn the_end_of_a_replay_is_answered_as_such() {
+    let site = Site::of(setup().set("camera.loop", "false"));
+    eventually("it ends", || site.state()["parts"]["camera"] == json!({"well": true, "state": "ended"}));
+    for path in ["/api/v1/snapshot.jpg", "/api/v1/stream.mjpg"] {
+        let answer = site.get(path);
+        assert!(
+            answer.is_problem(503) && answer.text().contains("the replay has ended"),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(answer.header("retry-after"), None);
+    }
+    for enabled in [false, true] {
+        let body = json!({ "enabled": enabled });
+        let answer = site.send("PUT", "/api/v1/enabled", &[], body.to_string().as_bytes());
+        assert_eq!((answer.status, &answer.json()), (200, &body));
+        assert_eq!(site.get("/api/v1/enabled").json(), body);
+    }
+    assert_eq!(site.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_camera_that_sends_only_damaged_pictures_is_told_from_one_that_is_gone() {
+    let folder = tempfile::tempdir().expect("folder");
+    let picture = folder.path().join("half.jpg");
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    image::open(portrait())
+        .expect("opens")
+        .into_rgb8()
+        .write_to(&mut jpeg, image::ImageFormat::Jpeg)
+        .expect("encoded");
+    let jpeg = jpeg.into_inner();
+    fs::write(&picture, &jpeg[..jpeg.len() / 2]).expect("written");
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let source = format!("command:sh -c 'while cat {}; do sleep 0.1; done'", picture.display());
+    let setup = Setup::on(&source, &broker).set("camera.timeout_s", "1").set("web.listen", "127.0.0.1:0");
+    let site = Site::of(setup);
+    eventually("it is told", || {
+        site.state()["parts"]["camera"] == json!({"well": false, "state": "damaged"})
+    });
+    let told = site.state()["details"]["camera"].to_string();
+    assert!(told.contains("none of its pictures is whole") && told.contains("cut short"), "{told}");
+    watcher.wait_for("emotiond/test/camera/availability", "offline");
+    for path in ["/api/v1/snapshot.jpg", "/api/v1/stream.mjpg"] {
+        let answer = site.get(path);
+        assert!(
+            answer.is_problem(503) && answer.text().contains("sending damaged pictures"),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(answer.header("retry-after"), Some("10"));
+    }
+    // Whole pictures without end markers are pictures.
+    fs::write(folder.path().join("new"), &jpeg[..jpeg.len() - 2]).expect("written");
+    fs::rename(folder.path().join("new"), &picture).expect("moved");
+    site.wait_for_smile();
 }
 
 #[test]
@@ -190,7 +330,11 @@ fn the_switch_is_one_for_http_and_mqtt() {
     let state = site.state();
     assert_eq!((&state["emotion"], &state["enabled"]), (&json!("none"), &json!(false)));
     assert_eq!(state["parts"]["camera"]["state"], "off");
-    assert!(site.get("/api/v1/snapshot.jpg").is_problem(503));
+    for path in ["/api/v1/snapshot.jpg", "/api/v1/stream.mjpg"] {
+        let answer = site.get(path);
+        assert!(answer.is_problem(503) && answer.text().contains("the camera is off"), "{}", answer.text());
+        assert_eq!(answer.header("retry-after"), None, "nothing happens by itself");
+    }
     assert_eq!(site.get("/healthz").status, 200, "what is switched off is well");
     let kept = fs::read_to_string(site.daemon.path("state/settings.json")).expect("kept");
     assert!(kept.contains("false"), "{kept}");

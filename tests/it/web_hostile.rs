@@ -87,7 +87,7 @@ fn what_is_no_picture_is_told_apart() {
     let jpeg = jpeg();
     let mut many_fields = b"--b\r\n".to_vec();
     many_fields.extend(b"Content-Disposition: form-data; name=\"x\"\r\n\r\ny\r\n--b\r\n".repeat(1000));
-    let cases: [(&str, &[u8], u16); 15] = [
+    let cases: [(&str, &[u8], u16); 16] = [
         ("image/jpeg", b"", 400),
         ("image/jpeg", b"hello", 415),
         ("application/x-www-form-urlencoded", b"image=x", 415),
@@ -99,7 +99,8 @@ fn what_is_no_picture_is_told_apart() {
         ("application/json", b"{\"image\": 7}", 400),
         ("application/json", b"{\"image\": \"not base64!\"}", 400),
         ("application/json", b"[\"iVBORw0KGgo=\"]", 400),
-        ("application/json", b"{\"image\": \"data:image/png,x\"}", 400),
+        ("application/json", b"{\"image\": \"data:image/png,x\"}", 415),
+        ("application/json", b"{\"image\": \"data:image/png;base64\"}", 400),
         ("multipart/form-data", b"x", 400),
         ("multipart/form-data; boundary=b", b"--b\r\nrubbish", 400),
         ("multipart/form-data; boundary=b", &many_fields, 400),

@@ -222,7 +222,7 @@ impl CommandCamera {
         if self.last_frame.elapsed() <= self.timeout {
             return CameraError::Damaged(reason);
         }
-        self.lost(&format!("no whole frame in {} s: {reason}", self.timeout.as_secs_f64()))
+        CameraError::OnlyDamaged(format!("command {}: {reason}", self.program))
     }
 }
 

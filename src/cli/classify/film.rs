@@ -117,6 +117,7 @@ impl Show {
                 width,
                 height,
                 faces: faces.into_iter().map(wire::Face::from).collect(),
+                faces_left_out: 0,
             })
         } else {
             None

@@ -42,8 +42,12 @@ impl Stills<'_> {
         let frame = photo::to_frame(photo::decode(&bytes, name)?, Instant::now(), 0);
         let metadata = job.target.as_ref().map(|_| Metadata::of(&bytes)).unwrap_or_default();
         drop(bytes);
-        let all = pipeline.still(&frame)?;
-        let Some(faces) = self.choice.faces(all.iter()) else { return Ok(None) };
+        let seen = pipeline.still(&frame)?;
+        if seen.left_out > 0 {
+            let (told, left_out) = (seen.faces.len(), seen.left_out);
+            log::warn!("{name}: only the {told} most certain faces are told, {left_out} are left out");
+        }
+        let Some(faces) = self.choice.faces(seen.faces.iter()) else { return Ok(None) };
         let picture = wire::Picture {
             source: job.input.source(),
             frame: 0,
@@ -51,6 +55,7 @@ impl Stills<'_> {
             width: frame.width,
             height: frame.height,
             faces: faces.iter().copied().map(wire::Face::from).collect(),
+            faces_left_out: seen.left_out,
         };
         if let Some(target) = &job.target {
             let pixels =

@@ -105,6 +105,7 @@ mod tests {
                 width: 9,
                 height: 9,
                 faces,
+                faces_left_out: 0,
             });
         }
         assert_eq!(

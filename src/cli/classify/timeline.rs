@@ -356,7 +356,15 @@ mod tests {
                 faces.push(face(7, "uncertain", 0.3));
             }
             let source = "films/garden.mp4".to_owned();
-            timeline.add(&wire::Picture { source, frame, time_s, width: 640, height: 480, faces });
+            timeline.add(&wire::Picture {
+                source,
+                frame,
+                time_s,
+                width: 640,
+                height: 480,
+                faces,
+                faces_left_out: 0,
+            });
         }
         let plot = timeline.draw().expect("drawn");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timeline.png");

@@ -1,11 +1,13 @@
 //! What is common to the `ffmpeg` and `ffprobe` child processes.
 
 use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ChildStderr;
+use std::process::{ChildStderr, Command};
 use std::thread::JoinHandle;
 
 use super::error::FilmError;
+use crate::base::process_group::PRIVATE;
 
 /// What is kept of a child's messages.
 pub const MAX_MESSAGES: usize = 2048;
@@ -63,6 +65,17 @@ fn strip_context(line: &str) -> &str {
     }
 }
 
+/// A program in a process group of its own: what is typed at the terminal, Ctrl-C above all, is for the daemon, which
+/// ends its children itself.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.process_group(0);
+    for name in PRIVATE {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// `file:PATH`, so that no name is taken for an option or another protocol.
 pub fn file_url(path: &Path) -> PathBuf {
     let mut url = std::ffi::OsString::from("file:");
@@ -81,6 +94,16 @@ pub fn spawn_failed(program: &'static str, source: std::io::Error) -> FilmError 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_typed_at_the_terminal_is_not_for_it() {
+        let mut child = command("sleep").arg("60").spawn().expect("started");
+        let group =
+            rustix::process::getpgid(rustix::process::Pid::from_raw(child.id() as i32)).expect("a group");
+        assert_eq!(group.as_raw_nonzero().get(), child.id() as i32, "it is in this program's group");
+        child.kill().expect("killed");
+        child.wait().expect("waited for");
+    }
 
     #[test]
     fn messages_become_one_line() {

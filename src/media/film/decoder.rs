@@ -8,7 +8,7 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::child::{file_url, spawn_failed};
+use super::child::{self, file_url, spawn_failed};
 use super::error::FilmError;
 use super::filters;
 use super::frame::FilmFrame;
@@ -245,7 +245,7 @@ impl Drop for Decoder {
 /// Decodes to a stream of PPM, each of which says its size, so that shape and rotation are ffmpeg's
 /// business alone; the frames' times stand in its log.
 fn command(source: &Source, probe: &Probe, range: &Range) -> Command {
-    let mut command = Command::new("ffmpeg");
+    let mut command = child::command("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "level+info"]);
     // Without the pictures in which the decoder had to guess.
     command.args(["-protocol_whitelist", "file,pipe", "-flags", "-output_corrupt", "-i"]);

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-use super::child::{file_url, one_line, spawn_failed};
+use super::child::{self, file_url, one_line, spawn_failed};
 use super::error::FilmError;
 use super::source::Source;
 
@@ -148,7 +148,7 @@ fn ask_file(path: &Path) -> Result<Output, FilmError> {
 
 /// All but the film.
 fn command() -> Command {
-    let mut command = Command::new("ffprobe");
+    let mut command = child::command("ffprobe");
     command
         .args(["-v", "error", "-protocol_whitelist", "file,pipe", "-of", "json"])
         .args(["-show_entries", "stream=index,codec_type,codec_name,avg_frame_rate,r_frame_rate,nb_frames"])

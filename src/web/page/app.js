@@ -1,5 +1,6 @@
 // The frame of the page: views, the stream of states, what is wrong.
 
+import { connect } from "./feed.js";
 import { live } from "./live.js";
 import { photo } from "./photo.js";
 import { webcam } from "./webcam.js";
@@ -8,19 +9,18 @@ import { html } from "./faces.js";
 const byId = (id) => document.getElementById(id);
 const VIEWS = { live, photo, webcam };
 
-/** A fetch whose error says what to do; a lost login leads to the login form. */
+/** A fetch whose error has the status; a lost login leads to the login form. What to do is said by who asked. */
 export async function call(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch {
-    throw Object.assign(new Error("The device cannot be reached. Trying again helps once it is back."), { offline: true });
+    throw Object.assign(new Error("the device cannot be reached"), { status: 0 });
   }
   if (response.ok) return response;
-  if (response.status === 401) location.assign("/login");
-  const problem = await response.json().catch(() => ({ detail: response.statusText }));
-  const text = problem.remedy ? `${problem.detail} (${problem.remedy})` : problem.detail;
-  throw Object.assign(new Error(text[0].toUpperCase() + text.slice(1)), { status: response.status, response });
+  if (response.status === 401) login();
+  const { detail } = await response.json().catch(() => ({ detail: response.statusText }));
+  throw Object.assign(new Error(detail), { status: response.status, after: Number(response.headers.get("Retry-After")) || 1 });
 }
 
 /** Lasting notices by name; without a text it goes. */
@@ -32,51 +32,42 @@ export function notice(name, title, text, bad = false) {
   if (old) old.replaceWith(element); else byId("notices").append(element);
 }
 
+/** The one behind the #. The sections are called otherwise, or the browser would scroll to them. */
+function view() {
+  const name = location.hash.slice(1);
+  return name in VIEWS ? name : "live";
+}
+
 function show() {
-  const wanted = location.hash.slice(1);
-  const name = wanted in VIEWS ? wanted : "live";
+  const name = view();
   for (const [key, view] of Object.entries(VIEWS)) {
-    byId(key).hidden = key !== name;
+    byId(`${key}-view`).hidden = key !== name;
     if (key === name) view.enter(); else view.leave();
   }
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
   document.title = `${{ live: "Live", photo: "Photo", webcam: "This camera" }[name]} · emotiond`;
+  want();
 }
 
-// The stream: opened again whenever it ends or falls silent, closed while nobody sees the page.
-const SILENCE_MS = 5000;
-let source = null, heard = 0, again = null;
+// Nothing is asked of the device while nobody sees the page.
+const feed = connect((message) => {
+  if (message.state) receive(message.state);
+  if (message.lost) lost();
+  if (message.login) login();
+  if (message.picture) live.picture(message);
+  if ("refused" in message) live.refuse(message.refused);
+});
 
-function open() {
-  close();
-  if (document.hidden) return;
-  heard = performance.now();
-  source = new EventSource("/api/v1/events");
-  source.addEventListener("state", (message) => {
-    heard = performance.now();
-    receive(JSON.parse(message.data));
-  });
-  source.onerror = () => {
-    lost();
-    // A stream that was refused is not opened again by the browser.
-    if (source?.readyState === EventSource.CLOSED) retry();
-  };
+function want() {
+  const seen = !document.hidden && !left;
+  feed.want({ states: seen, pictures: seen && view() === "live" });
 }
 
-function close() {
-  source?.close();
-  source = null;
-  clearTimeout(again);
-}
-
-function retry() {
-  close();
-  again = setTimeout(async () => {
-    try { await call("/api/v1/state"); } catch { return retry(); }
-    open();
-  }, 2000);
+/** Back to this view after the login. */
+function login() {
+  location.assign(`/login${location.hash}`);
 }
 
 let connected = false;
@@ -99,22 +90,30 @@ function lost() {
   live.lost();
 }
 
-setInterval(() => {
-  if (source && performance.now() - heard > SILENCE_MS) { lost(); open(); }
-}, 1000);
-
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) { close(); VIEWS.live.leave(); webcam.pause(); } else { open(); show(); }
+  if (document.hidden) { VIEWS.live.leave(); webcam.pause(); } else show();
+  want();
 });
 addEventListener("hashchange", () => { if (location.hash !== "#main") show(); });
-addEventListener("pagehide", close);
+// A page that is kept for the way back must not hold the device.
+let left = false;
+addEventListener("pagehide", () => { left = true; want(); });
+addEventListener("pageshow", () => { left = false; want(); });
+
+// A picture that is dropped anywhere is looked at, instead of being opened in the page's place.
+addEventListener("dragover", (event) => { event.preventDefault(); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (!event.dataTransfer.files.length) return;
+  location.hash = "#photo";
+  photo.take([...event.dataTransfer.files]);
+});
 
 byId("logout").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });
-  location.assign("/login");
+  login();
 });
 // Without a token the login form leads back here.
 fetch("/login", { redirect: "manual" }).then((answer) => { byId("logout").hidden = answer.type === "opaqueredirect" || !answer.ok; }).catch(() => {});
 
 show();
-open();

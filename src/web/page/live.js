@@ -19,90 +19,23 @@ function facesOf(state) {
 
 // ---- the picture
 
-let stream = null, bitmap = null;
+let bitmap = null, refused = "", next = null, busy = false;
 
-function watch() {
-  if (stream || !shown || document.hidden) return;
-  const stop = new AbortController();
-  stream = stop;
-  read(stop.signal).catch((error) => {
-    if (error.status === 503) refuse(error.message);
-  }).finally(() => {
-    if (stream === stop) stream = null;
-    setTimeout(watch, 1500);
-  });
-}
-
-function unwatch() {
-  stream?.abort();
-  stream = null;
-}
-
-let refused = "";
-function refuse(text) {
-  refused = text;
-  cover();
-}
-
-/** Reads the parts of the stream; only the newest whole picture is shown. */
-async function read(signal) {
-  const response = await call("/api/v1/stream.mjpg", { signal });
-  refused = "";
-  const reader = response.body.getReader();
-  let buffer = new Uint8Array(0), busy = false, next = null;
-  const paint = async () => {
-    busy = true;
-    while (next) {
-      const part = next;
-      next = null;
-      try {
-        const picture = await createImageBitmap(new Blob([part.jpeg], { type: "image/jpeg" }));
-        bitmap?.image.close();
-        bitmap = { image: picture, sequence: part.sequence };
-        paintPicture();
-      } catch { /* a picture that was cut short by the end of the stream */ }
-    }
-    busy = false;
-  };
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const joined = new Uint8Array(buffer.length + value.length);
-    joined.set(buffer);
-    joined.set(value, buffer.length);
-    const { parts, rest } = split(joined);
-    buffer = rest;
-    if (parts.length) {
-      next = parts.at(-1);
-      if (!busy) paint();
-    }
+/** Only the newest picture is shown when they come faster than they can be. */
+async function paint(message) {
+  next = message;
+  if (busy) return;
+  busy = true;
+  while (next) {
+    const { picture, sequence } = next;
+    next = null;
+    const image = await createImageBitmap(picture).catch(() => null);
+    if (!image) continue;
+    bitmap?.image.close();
+    bitmap = { image, sequence };
+    paintPicture();
   }
-}
-
-const decoder = new TextDecoder("latin1");
-
-/** Whole parts of the multipart stream, and what is left. */
-function split(bytes) {
-  const parts = [];
-  let at = 0;
-  for (;;) {
-    const end = headEnd(bytes, at);
-    if (end < 0) break;
-    const head = decoder.decode(bytes.subarray(at, end));
-    const length = Number(/content-length: *(\d+)/i.exec(head)?.[1]);
-    if (end + length > bytes.length) break;
-    parts.push({ jpeg: bytes.slice(end, end + length), sequence: Number(/x-sequence: *(\d+)/i.exec(head)?.[1]) });
-    at = end + length;
-  }
-  return { parts, rest: bytes.slice(at) };
-}
-
-/** After the empty line that ends a part's head. */
-function headEnd(bytes, at) {
-  for (let i = at; i + 3 < bytes.length && i < at + 2000; i++) {
-    if (bytes[i] === 13 && bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
-  }
-  return -1;
+  busy = false;
 }
 
 function paintPicture() {
@@ -121,10 +54,11 @@ function cover() {
   const camera = status?.parts.camera.state;
   if (!online) text = ["No connection", "The device does not answer. Trying again."];
   else if (camera === "off" || status?.enabled === false) text = ["Camera off", "Detection is off: nothing is read until the camera is switched on again.", true];
-  else if (camera === "lost") text = ["No camera", `${status.details.camera}. Trying again.`, true];
+  else if (camera === "lost") text = ["No camera", `${sentence(status.details.camera)} Trying again.`, true];
+  else if (camera === "damaged") text = ["Damaged pictures", `The camera is connected, but none of its pictures is whole. ${sentence(status.details.camera)} Trying again.`, true];
   else if (camera === "ended") text = ["The replay has ended", "Restart the device's program to see it again."];
   else if (camera === "starting" || !status?.frame) text = ["Starting", "The camera is being opened."];
-  else if (refused) text = ["No room", refused];
+  else if (refused && !bitmap) text = ["No picture yet", `${sentence(refused)} Trying again.`];
   else if (!bitmap) text = ["Loading", "The first picture is on its way."];
   const element = byId("cover");
   element.hidden = !text;
@@ -134,6 +68,8 @@ function cover() {
   if (byId("cover-title").textContent !== text[0]) byId("cover-title").textContent = text[0];
   if (byId("cover-text").textContent !== text[1]) byId("cover-text").textContent = text[1];
 }
+
+const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
 
 // ---- now
 
@@ -171,16 +107,19 @@ function duration(ms) {
 }
 
 const PARTS = { camera: "Camera", broker: "Broker", display: "Display", pipeline: "Nets" };
-const WORDS = { lost: "no camera", off: "off", away: "away", absent: "no panel", failing: "failing" };
+const WORDS = { lost: "no camera", damaged: "damaged pictures", absent: "no panel" };
+const UNKNOWN = { well: true, state: "not known", idle: true };
 let partsShown = "";
 
 function parts() {
-  const seen = JSON.stringify([status.parts, status.details]);
+  const seen = JSON.stringify([online, status.parts, status.details]);
   if (seen === partsShown) return;
   partsShown = seen;
   byId("parts").replaceChildren(...Object.entries(PARTS).map(([key, label]) => {
-    const { well, state } = status.parts[key];
-    const idle = well && ["off", "absent", "ended", "starting"].includes(state);
+    // What was true is not told as if it were.
+    const part = online ? status.parts[key] : UNKNOWN;
+    const { well, state } = part;
+    const idle = part.idle || (well && ["off", "absent", "ended", "starting"].includes(state));
     const [mark, kind] = idle ? ["–", "idle"] : well ? ["✓", "well"] : ["!", "unwell"];
     const word = state === "streaming" ? "" : WORDS[state] ?? state;
     const text = [word, idle ? "" : status.details[key]].filter(Boolean).join(": ");
@@ -200,11 +139,16 @@ byId("switch").addEventListener("click", async () => {
     await call("/api/v1/enabled", { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ enabled }) });
     notice("switch");
   } catch (error) {
-    notice("switch", "The camera was not switched", error.message, true);
+    notice("switch", "The camera was not switched", REFUSALS[error.status] ?? sentence(error.message), true);
     paintSwitch(status.enabled);
   }
   turning = false;
 });
+
+const REFUSALS = {
+  0: "The device cannot be reached. It works again once the connection is back.",
+  409: "The device’s configuration keeps it off: set camera.enabled = true there and restart.",
+};
 
 function paintSwitch(enabled) {
   byId("switch").setAttribute("aria-checked", enabled);
@@ -297,14 +241,13 @@ let lanes = EMOTIONS;
 let oledTag = null, oledUrl = null;
 
 async function mirror() {
-  if (!shown || document.hidden || !online) return;
+  if (!shown || document.hidden || !online || status?.parts.display.state === "off") return;
   try {
     const answer = await fetch("/api/v1/display.png", { headers: oledTag ? { "If-None-Match": oledTag } : {}, cache: "no-store" });
     if (answer.status !== 200) return;
     oledTag = answer.headers.get("ETag");
     const url = URL.createObjectURL(await answer.blob());
     byId("oled").src = url;
-    byId("oled").hidden = false;
     if (oledUrl) URL.revokeObjectURL(oledUrl);
     oledUrl = url;
   } catch { /* told by the stream */ }
@@ -312,33 +255,35 @@ async function mirror() {
 
 let online = false;
 setInterval(() => { mirror(); if (shown && status) paintTimeline(); }, 1000);
-new ResizeObserver(() => { if (shown) { paintTimeline(); paintPicture(); } }).observe(byId("live"));
+new ResizeObserver(() => { if (shown) { paintTimeline(); paintPicture(); } }).observe(byId("live-view"));
 
 export const live = {
   enter() {
     shown = true;
-    watch();
     mirror();
     if (status) { now(); parts(); }
     paintTimeline();
   },
   leave() {
     shown = false;
-    unwatch();
+  },
+  picture: paint,
+  refuse(text) {
+    refused = text;
+    if (status) cover();
   },
   connected() {
     online = true;
     oledTag = null;
     loadTimeline();
     mirror();
-    watch();
   },
   lost() {
     online = false;
     byId("switch").disabled = true;
-    // What was true is not told as if it were.
-    byId("oled").hidden = true;
-    if (shown && status) now();
+    byId("switch-text").textContent = "Not known while the device does not answer.";
+    byId("oled-figure").hidden = true;
+    if (shown && status) { now(); parts(); }
     cover();
   },
   receive(fresh) {
@@ -356,6 +301,9 @@ export const live = {
     extend();
     byId("switch").disabled = false;
     if (!turning) paintSwitch(status.enabled);
+    const panel = status.parts.display.state;
+    byId("oled-figure").hidden = panel === "off";
+    byId("oled-caption").textContent = panel === "absent" ? "What the small display would show" : "The small display";
     if (shown) { now(); parts(); cover(); }
   },
 };

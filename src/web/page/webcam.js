@@ -14,6 +14,11 @@ const REASONS = {
   NotReadableError: ["The camera is in use", "Close the other program that uses it, then start again."],
 };
 
+const TROUBLE = {
+  0: "The device does not answer. Trying again.",
+  503: "The device is busy with other pictures. Trying again.",
+};
+
 function cover(text) {
   byId("webcam-cover").hidden = !text;
   if (!text) return;
@@ -106,8 +111,8 @@ async function ask(own) {
       list();
     } catch (error) {
       if (media !== own) return;
-      byId("webcam-rate").textContent = error.message;
-      await pause(error.status === 503 ? 1000 : 2000);
+      byId("webcam-rate").textContent = TROUBLE[error.status] ?? "The device could not look at the picture. Trying again.";
+      await pause(error.status === 503 ? 1000 * error.after : 2000);
     }
   }
 }
