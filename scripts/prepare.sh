@@ -164,7 +164,9 @@ fetch_promtool() {
         work=$(mktemp -d)
         trap 'rm -rf "$work"' EXIT INT TERM
         echo "downloading prometheus (promtool)"
-        (cd "$work" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb .)
+        # Debian 13 has it in a package of its own.
+        (cd "$work" && { apt-get download -qq promtool 2>/dev/null || apt-get download -qq prometheus; } &&
+            dpkg-deb --extract ./*.deb .)
         mkdir -p "$cache"
         cp "$work/usr/bin/promtool" "$kept.part"
         mv "$kept.part" "$kept"
