@@ -83,7 +83,7 @@ megabytes() { "${sudo[@]}" du -xsm "$work/root" | cut -f1; }
 try() {
     local log=$logs/$suite-$1-$2.txt begin=$SECONDS
     inside "$1" sh -c "cd /root/emotiond && $3" >"$log" 2>&1 </dev/null || fail "$suite, $1: $2" "$log"
-    ok "$suite, $1: $2 in $(((SECONDS - begin + 30) / 60)) min $((SECONDS - begin)) s, $(($(megabytes) - bare_size)) MB more than before"
+    ok "$suite, $1: $2 in $(((SECONDS - begin) / 60)) min $(((SECONDS - begin) % 60)) s, $(($(megabytes) - bare_size)) MB more than before"
 }
 
 # `make run` until its first emotion was told and its page was read, then Ctrl-C, as a terminal sends it: to the whole

@@ -12,8 +12,8 @@ use edgefirst_tflite::{Delegate, DelegateOptions, Interpreter, Library, Model};
 use edgefirst_tflite_sys::{TfLiteContext, TfLiteDelegate, TfLiteStatus, TfLiteStatus_kTfLiteError};
 
 use super::error::{Cause, EngineError};
-use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
-use super::{Engine, TensorInfo};
+use super::flatbuffer::{self, check_shapes};
+use super::loaded::{Loaded, Run};
 
 /// Coral's runtime, as its package `libedgetpu1-std` installs it.
 const EDGETPU_LIBRARY: &str = "libedgetpu.so.1";
@@ -60,11 +60,8 @@ fn open(path: Option<&Path>) -> Result<&'static Library, Cause> {
 
 /// A model of which a delegate runs a part.
 pub struct Classic {
-    name: String,
-    delegate: String,
-    info: ModelInfo,
+    loaded: Loaded,
     interpreter: Interpreter<'static>,
-    results: Vec<Vec<u8>>,
 }
 
 impl Classic {
@@ -88,14 +85,8 @@ impl Classic {
         let delegate = load_delegate(external).map_err(refused)?;
         let model = Model::from_bytes(library, file).map_err(|error| unusable(error.into()))?;
         let (interpreter, seen) = build(library, &model, delegate, external.threads).map_err(refused)?;
-        let results = info.outputs.iter().map(|tensor| vec![0; tensor.bytes()]).collect();
-        let engine = Self {
-            name: path.display().to_string(),
-            delegate: format!("{} ({seen})", external.name()),
-            info,
-            interpreter,
-            results,
-        };
+        let delegate = format!("{} ({seen})", external.name());
+        let engine = Self { loaded: Loaded::new(path, delegate, info), interpreter };
         engine.compare().map_err(unusable)?;
         // The interpreter reads the model's weights where they are.
         std::mem::forget(model);
@@ -106,7 +97,7 @@ impl Classic {
     fn compare(&self) -> Result<(), Cause> {
         let inputs = self.interpreter.inputs()?;
         let outputs = self.interpreter.outputs()?;
-        let read = self.info.inputs.iter().chain(&self.info.outputs);
+        let read = self.loaded.info.inputs.iter().chain(&self.loaded.info.outputs);
         match inputs.iter().chain(&outputs).zip(read).find(|(own, info)| own.byte_size() != info.bytes()) {
             None => Ok(()),
             Some((own, info)) => Err(Cause::OtherSize {
@@ -116,40 +107,22 @@ impl Classic {
             }),
         }
     }
+}
+
+impl Run for Classic {
+    fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
 
     fn run_once(&mut self, input: &[u8]) -> Result<(), edgefirst_tflite::Error> {
         for tensor in &mut self.interpreter.inputs_mut()? {
             tensor.copy_from_bytes(input)?;
         }
         self.interpreter.invoke()?;
-        for (tensor, result) in self.interpreter.outputs()?.iter().zip(&mut self.results) {
+        for (tensor, result) in self.interpreter.outputs()?.iter().zip(&mut self.loaded.results) {
             result.copy_from_slice(tensor.as_bytes()?);
         }
         Ok(())
-    }
-}
-
-impl Engine for Classic {
-    fn inputs(&self) -> &[TensorInfo] {
-        &self.info.inputs
-    }
-
-    fn outputs(&self) -> &[TensorInfo] {
-        &self.info.outputs
-    }
-
-    fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
-        check_length(&self.info, input)
-            .and_then(|()| Ok(self.run_once(input)?))
-            .map_err(|source| EngineError::Run { model: self.name.clone(), source })
-    }
-
-    fn output(&self, index: usize) -> &[u8] {
-        &self.results[index]
-    }
-
-    fn delegate(&self) -> &str {
-        &self.delegate
     }
 }
 

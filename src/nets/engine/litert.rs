@@ -13,9 +13,9 @@ use edgefirst_tflite::litert::{
 use libloading::os::unix::{Library as SharedObject, RTLD_GLOBAL, RTLD_NOW};
 
 use super::error::{Cause, EngineError};
-use super::flatbuffer::{self, ModelInfo, check_length, check_shapes};
+use super::flatbuffer::{self, ModelInfo, check_shapes};
+use super::loaded::{Loaded, Run};
 use super::quiet::quietly;
-use super::{Engine, TensorInfo};
 
 /// The runtime library. Opened once and never closed: LiteRT crashes when it is unloaded at exit,
 /// which is why it and its environment are leaked.
@@ -104,13 +104,10 @@ fn silence(library: &Library) {
 
 /// A model compiled for the CPU (XNNPACK inside) or the GPU.
 pub struct LiteRt {
-    name: String,
-    delegate: String,
-    info: ModelInfo,
+    loaded: Loaded,
     compiled: CompiledModel<'static>,
     inputs: Vec<TensorBuffer<'static>>,
     outputs: Vec<TensorBuffer<'static>>,
-    results: Vec<Vec<u8>>,
 }
 
 impl LiteRt {
@@ -162,47 +159,28 @@ impl LiteRt {
             .map(|index| compiled.create_output_buffer(0, index))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
-        let results = info.outputs.iter().map(|tensor| vec![0; tensor.bytes()]).collect();
-        Ok(Self { name: path.display().to_string(), delegate, info, compiled, inputs, outputs, results })
+        Ok(Self { loaded: Loaded::new(path, delegate, info), compiled, inputs, outputs })
     }
 
     /// Says, too, what it does not run on.
     pub fn instead_of(mut self, delegate: &str) -> Self {
-        self.delegate = format!("cpu (instead of {delegate})");
+        self.loaded.delegate = format!("cpu (instead of {delegate})");
         self
+    }
+}
+
+impl Run for LiteRt {
+    fn loaded(&self) -> &Loaded {
+        &self.loaded
     }
 
     fn run_once(&mut self, input: &[u8]) -> Result<(), edgefirst_tflite::Error> {
         self.inputs[0].write_bytes(input)?;
         self.compiled.run_default(&mut self.inputs, &mut self.outputs)?;
-        for (buffer, result) in self.outputs.iter_mut().zip(&mut self.results) {
+        for (buffer, result) in self.outputs.iter_mut().zip(&mut self.loaded.results) {
             buffer.read_bytes_into(result)?;
         }
         Ok(())
-    }
-}
-
-impl Engine for LiteRt {
-    fn inputs(&self) -> &[TensorInfo] {
-        &self.info.inputs
-    }
-
-    fn outputs(&self) -> &[TensorInfo] {
-        &self.info.outputs
-    }
-
-    fn run(&mut self, input: &[u8]) -> Result<(), EngineError> {
-        check_length(&self.info, input)
-            .and_then(|()| Ok(self.run_once(input)?))
-            .map_err(|source| EngineError::Run { model: self.name.clone(), source })
-    }
-
-    fn output(&self, index: usize) -> &[u8] {
-        &self.results[index]
-    }
-
-    fn delegate(&self) -> &str {
-        &self.delegate
     }
 }
 

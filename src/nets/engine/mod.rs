@@ -5,6 +5,7 @@ pub mod error;
 pub mod fallback;
 pub mod flatbuffer;
 pub mod litert;
+mod loaded;
 mod quiet;
 mod tensor;
 
