@@ -72,7 +72,7 @@ pub(super) struct Stopped {
 #[error("{0}")]
 pub(super) struct UsageError(pub String);
 
-/// What an error says: all mistakes of a configuration, a line each, or [`one_line`].
+/// What an error says: all mistakes of a configuration, a line each, or `one_line`.
 pub fn lines(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref() {
         Some(ConfigError::Invalid(mistakes)) => mistakes.clone(),

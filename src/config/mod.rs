@@ -1,8 +1,8 @@
 //! The validated configuration, a file a section. [`Config::load`](crate::config::Config::load) reads a file and tells all
 //! mistakes in it at once.
 //!
-//! A key is one expression in its section's file (see [`keys`]); its name, default, unit, range and text are taken from there
-//! for the shipped configuration and the manual (see [`describe`]).
+//! A key is one expression in its section's file (see `keys`); its name, default, unit, range and text are taken from there
+//! for the shipped configuration and the manual (see `describe`).
 
 mod camera;
 mod classifier;

@@ -57,7 +57,7 @@ pub enum Wish {
     Faces,
     /// The picture with the faces drawn, as JPEG.
     Annotated,
-    /// The picture as PNG, of at most [`SHOWN`] pixels a side: browsers do not show all that is taken.
+    /// The picture as PNG, of at most `SHOWN` pixels a side: browsers do not show all that is taken.
     Shown,
 }
 
