@@ -121,6 +121,16 @@ wait_for "switch: on again" published camera/availability online
 check "switch: device is open" holds_camera
 stop_daemon "switch"
 
+# switch_off_and_on NAME: so that the next loss is the first again. A camera that comes and goes is told of as back but
+# once a minute.
+switch_off_and_on() {
+    mark
+    mosquitto_pub -q 1 -t emotiond/vm/enabled/set -m OFF
+    wait_for "$1: switched off" published enabled OFF
+    mosquitto_pub -q 1 -t emotiond/vm/enabled/set -m ON
+    wait_for "$1: switched on" published enabled ON
+}
+
 # Faults of one camera, after each of which it delivers again.
 start_daemon emotiond camera.source=/dev/video2 display.driver=none
 wait_for "faults: camera" published camera/availability online
@@ -135,6 +145,8 @@ fault() {
     [ "$name" != "no frames" ] || v4l2-ctl -d /dev/video2 --set-ctrl percentage_of_dropped_buffers=0
     [ "$name" != gone ] || { echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; plugged /dev/video2; }
     wait_for "$name: back" published event '.*"event_type":"camera_back"'
+    switch_off_and_on "$name"
+    wait_for "$name: delivers again" published camera/availability online
 }
 fault disconnected 'the device is gone' press /dev/video2 disconnect
 fault "fatal error" 'the device failed (EIO)' press /dev/video2 inject_fatal_streaming_error
@@ -166,6 +178,7 @@ for format in MJPG YUYV UYVY NV12 GREY BGR3; do
     wait_for "webcam $format: unplugged" published event '.*"event_type":"camera_lost"'
     wait_for "webcam $format: no emotion" published emotion none
     wait_for "webcam $format: node gone" test ! -e /dev/video4
+    switch_off_and_on "webcam $format"
 done
 stop_daemon "webcam"
 
