@@ -87,13 +87,13 @@ pub fn run(args: &BenchArgs, config: &mut Config) -> anyhow::Result<Status> {
         memory_bytes: stats::resident_memory(),
     };
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("pipeline    {pipeline_ms:.3} ms a 640x480 frame, {faces} faces");
-        println!("detector    {detector_ms:.3} ms, bare");
-        println!("classifier  {classifier_ms:.3} ms, bare, a face ({})", report.delegate);
-        println!("multiple    {:.3} of the bare inferences", report.multiple);
-        println!("memory      {:.1} MB resident", report.memory_bytes as f64 / 1e6);
+        say!("pipeline    {pipeline_ms:.3} ms a 640x480 frame, {faces} faces");
+        say!("detector    {detector_ms:.3} ms, bare");
+        say!("classifier  {classifier_ms:.3} ms, bare, a face ({})", report.delegate);
+        say!("multiple    {:.3} of the bare inferences", report.multiple);
+        say!("memory      {:.1} MB resident", report.memory_bytes as f64 / 1e6);
     }
     Ok(Status::Done)
 }

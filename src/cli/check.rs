@@ -88,7 +88,7 @@ impl Report {
     /// Prints what is there, or on standard error every mistake with file and line of the key that it names.
     fn print(&self, places: &Places) -> Status {
         if self.mistakes.is_empty() {
-            self.found.iter().for_each(|(part, what)| println!("{part:11} {what}"));
+            self.found.iter().for_each(|(part, what)| say!("{part:11} {what}"));
             return Status::Done;
         }
         for message in self.mistakes.iter().map(one_line) {

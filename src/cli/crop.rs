@@ -56,8 +56,8 @@ pub fn run(args: &CropArgs, config: &mut Config) -> anyhow::Result<Status> {
     workers::in_order(&mut pipelines, jobs.len(), work, |_, result| {
         stop.check()?;
         progress.aside(|| match result {
-            Ok((job, 1)) => println!("{}: 1 face", shown(&job.path)),
-            Ok((job, count)) => println!("{}: {count} faces", shown(&job.path)),
+            Ok((job, 1)) => say!("{}: 1 face", shown(&job.path)),
+            Ok((job, count)) => say!("{}: {count} faces", shown(&job.path)),
             Err(error) => {
                 eprintln!("emotiond: {}", one_line(&error));
                 status = Status::Failed;

@@ -43,7 +43,7 @@ struct Runtime {
 pub fn run(args: &DevicesArgs, config: &Config) -> anyhow::Result<Status> {
     let report = Report { cameras: list::cameras(), i2c: buses(), runtime: runtime(config) };
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
         print(&report);
     }
@@ -78,22 +78,22 @@ fn runtime(config: &Config) -> Runtime {
 }
 
 fn print(report: &Report) {
-    println!("cameras:{}", if report.cameras.is_empty() { " none" } else { "" });
+    say!("cameras:{}", if report.cameras.is_empty() { " none" } else { "" });
     for camera in &report.cameras {
         let name = camera.card.as_deref().unwrap_or("unknown");
-        println!("  {} {name}", camera.path.display());
+        say!("  {} {name}", camera.path.display());
         if let Some(by_id) = &camera.by_id {
-            println!("    {}", by_id.display());
+            say!("    {}", by_id.display());
         }
         if let Some(problem) = &camera.problem {
-            println!("    not usable: {problem}");
+            say!("    not usable: {problem}");
         }
         for format in camera.formats.iter().filter(|format| format.known) {
             let rates: Vec<String> = format.fps.iter().map(|fps| format!("{fps:.0}")).collect();
-            println!("    {} {}x{} at {}/s", format.format, format.width, format.height, rates.join(", "));
+            say!("    {} {}x{} at {}/s", format.format, format.width, format.height, rates.join(", "));
         }
     }
-    println!("I2C buses:{}", if report.i2c.is_empty() { " none" } else { "" });
+    say!("I2C buses:{}", if report.i2c.is_empty() { " none" } else { "" });
     for bus in &report.i2c {
         let found = match (&bus.panels, &bus.problem) {
             (_, Some(problem)) => problem.clone(),
@@ -101,12 +101,12 @@ fn print(report: &Report) {
             (Some(panels), None) if panels.is_empty() => "no panel answers".to_owned(),
             (Some(panels), None) => format!("panel at {}", panels.join(", ")),
         };
-        println!("  {} {}: {found}", bus.path, bus.adapter);
+        say!("  {} {}: {found}", bus.path, bus.adapter);
     }
     let runtime = &report.runtime;
-    println!("runtime: {}", runtime.library.as_deref().unwrap_or("none"));
-    println!("  runs models on: {}", runtime.delegates.join(", "));
+    say!("runtime: {}", runtime.library.as_deref().unwrap_or("none"));
+    say!("  runs models on: {}", runtime.delegates.join(", "));
     if let Some(problem) = &runtime.problem {
-        println!("  {problem}");
+        say!("  {problem}");
     }
 }

@@ -114,7 +114,7 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
         target.write(&details)?;
     }
     if args.json {
-        println!("{}", serde_json::to_string(&details.summary)?);
+        say!("{}", serde_json::to_string(&details.summary)?);
     } else {
         print!("{}", eval_text::text(&details));
     }

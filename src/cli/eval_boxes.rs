@@ -104,7 +104,7 @@ pub fn run(
         .collect::<Result<_, EngineError>>()?;
     let report = Report { detector: detector.name(), photos: marked.len(), negatives: without.len(), modes };
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
         print(&report);
     }
@@ -230,21 +230,21 @@ fn round(share: f64) -> f64 {
 }
 
 fn print(report: &Report) {
-    println!("{}: {} photos, {} without a face", report.detector, report.photos, report.negatives);
+    say!("{}: {} photos, {} without a face", report.detector, report.photos, report.negatives);
     for mode in &report.modes {
-        println!("\nas a {}, {:.2} ms each", mode.mode, mode.ms_per_photo);
+        say!("\nas a {}, {:.2} ms each", mode.mode, mode.ms_per_photo);
         for group in &mode.found {
-            println!("faces of {:>11} px: {:>4} of {:>4} found", group.pixels, group.found, group.faces);
+            say!("faces of {:>11} px: {:>4} of {:>4} found", group.pixels, group.found, group.faces);
         }
-        println!(
+        say!(
             "{} of {} detections are no marked face: precision {:.1} %",
             mode.unmatched,
             mode.detections,
             100.0 * mode.precision
         );
-        println!("average precision {:.1} %, faces of {LEAST} px and more", 100.0 * mode.average_precision);
+        say!("average precision {:.1} %, faces of {LEAST} px and more", 100.0 * mode.average_precision);
         if report.negatives > 0 {
-            println!("{} false faces in photos without a face", mode.false_faces);
+            say!("{} false faces in photos without a face", mode.false_faces);
         }
     }
 }

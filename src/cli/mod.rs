@@ -1,5 +1,8 @@
 //! The subcommands, one file each.
 
+#[macro_use]
+mod out;
+
 mod bench;
 mod check;
 mod classify;
@@ -24,12 +27,12 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::base::printable::printable;
-use crate::config::{Config, Places};
+use crate::config::{Config, ConfigError, DEFAULT_PATH, Places, STATE_DIR};
 
 use status::UsageError;
 
@@ -53,6 +56,10 @@ pub struct Args {
     /// Configuration file [default: /etc/emotiond/emotiond.toml where it exists]
     #[arg(long, global = true, help_heading = CONFIGURATION, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Configuration and state of another device on this machine, as the unit emotiond@NAME has them
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config", value_parser = instance)]
+    instance: Option<String>,
 
     /// Overrides a key of the configuration, may be repeated: --set camera.source=/dev/video2
     #[arg(long, global = true, help_heading = CONFIGURATION, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -96,12 +103,24 @@ enum Command {
 /// Runs the subcommand.
 pub fn run(args: Args) -> anyhow::Result<Status> {
     let overrides: BTreeMap<String, String> = args.set.into_iter().collect();
-    let load = || Config::load(args.config.as_deref(), &overrides);
+    let file = args.config.clone().or_else(|| args.instance.as_deref().map(file_of));
+    let load = || {
+        let mut config = Config::load(file.as_deref(), &overrides)?;
+        if let Some(name) = &args.instance
+            && config.device.state_dir == Path::new(STATE_DIR)
+        {
+            config.device.state_dir = format!("{STATE_DIR}@{name}").into();
+        }
+        Ok::<_, ConfigError>(config)
+    };
     let mut config = load()?;
+    if file.is_none() && matches!(args.command, Command::Check | Command::People(_) | Command::Mqtt(_)) {
+        hint_at_instances();
+    }
     log_to_stderr(config.log.level);
     match args.command {
         Command::Run(run) => run::run(&run, config, &|| Ok(load()?)),
-        Command::Check => check::run(&config, &Places::load(args.config.as_deref(), &overrides)),
+        Command::Check => check::run(&config, &Places::load(file.as_deref(), &overrides)),
         Command::Devices(devices) => devices::run(&devices, &config),
         Command::Classify(classify) => classify::run(&classify, &mut config),
         Command::Eval(eval) => eval::run(&eval, &mut config),
@@ -129,6 +148,36 @@ fn log_to_stderr(level: log::LevelFilter) {
             writeln!(out, "[{time}{style}{level:<5}{style:#}] {}", printable(&record.args().to_string()))
         })
         .init();
+}
+
+/// The configuration of the unit `emotiond@NAME`.
+fn file_of(instance: &str) -> PathBuf {
+    Path::new(DEFAULT_PATH).with_file_name(format!("emotiond@{instance}.toml"))
+}
+
+/// What is done is for the one device, where there are others that could have been meant.
+fn hint_at_instances() {
+    let folder = Path::new(DEFAULT_PATH).parent().and_then(|folder| folder.read_dir().ok());
+    let names: Vec<String> = folder
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| Some(file.strip_prefix("emotiond@")?.strip_suffix(".toml")?.to_owned()))
+        .collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        eprintln!("emotiond: this is about emotiond.service; --instance NAME is for the others ({names})");
+    }
+}
+
+/// What systemd takes between `@` and `.service`.
+fn instance(name: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.-".contains(c);
+    if !name.is_empty() && name.chars().all(allowed) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("{name:?} is no instance of a unit (a-z, A-Z, 0-9, :, _, . and -)"))
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), UsageError> {

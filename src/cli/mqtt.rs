@@ -19,10 +19,10 @@ pub fn run(command: &MqttCommand, config: &Config) -> anyhow::Result<Status> {
         other => other?,
     };
     if deleted.is_empty() {
-        println!("the broker knows nothing of {}", config.device.id);
+        say!("the broker knows nothing of {}", config.device.id);
     }
     for topic in deleted {
-        println!("forgotten: {topic}");
+        say!("forgotten: {topic}");
     }
     Ok(Status::Done)
 }

@@ -46,6 +46,8 @@ impl Status {
                 || cause.is::<WebError>()
         });
         match error {
+            // The configuration is not to blame: systemd may try again.
+            _ if is_exhausted(error) => Self::Failed,
             _ if misconfigured => Self::Misconfigured,
             _ if error.is::<UsageError>() => Self::Usage,
             _ => {
@@ -65,6 +67,17 @@ pub(super) struct OutputClosed;
 #[error("stopped by a signal")]
 pub(super) struct Stopped {
     pub signal: i32,
+}
+
+/// The system has no more files, memory or threads to give.
+fn is_exhausted(error: &anyhow::Error) -> bool {
+    use rustix::io::Errno;
+    error.chain().any(|cause| {
+        let code = cause.downcast_ref::<std::io::Error>().and_then(Errno::from_io_error);
+        // The dynamic linker tells in words.
+        matches!(code, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
+            || cause.to_string().contains("Too many open files")
+    })
 }
 
 /// Arguments that do not fit each other.

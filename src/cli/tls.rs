@@ -32,13 +32,13 @@ pub fn run(args: &TlsArgs, config: &Config) -> anyhow::Result<Status> {
     let folder = args.out.clone().unwrap_or_else(|| config.device.state_dir.join("tls"));
     let folder = std::path::absolute(&folder).context("unable to name the folder in full")?;
     let pair = tls::make_pair(&folder, &args.name, args.days, args.force)?;
-    println!("certificate for {}, valid for {} days", pair.names.join(", "), args.days);
-    println!("SHA-256     {}", pair.fingerprint);
-    println!();
-    println!("[web]");
-    println!("tls_cert = {:?}", pair.cert);
-    println!("tls_key = {:?}", pair.key);
-    println!();
-    println!("A browser warns once, because nobody but this machine vouches for it: compare the SHA-256.");
+    say!("certificate for {}, valid for {} days", pair.names.join(", "), args.days);
+    say!("SHA-256     {}", pair.fingerprint);
+    say!();
+    say!("[web]");
+    say!("tls_cert = {:?}", pair.cert);
+    say!("tls_key = {:?}", pair.key);
+    say!();
+    say!("A browser warns once, because nobody but this machine vouches for it: compare the SHA-256.");
     Ok(Status::Done)
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::keys::{Keys, Unfit};
 
+/// `device.state_dir` where neither the configuration nor systemd says otherwise.
+pub const STATE_DIR: &str = "/var/lib/emotiond";
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// `[a-z0-9-]{1,32}`.
@@ -29,7 +32,7 @@ impl Device {
             state_dir: state_dir
                 // systemd's StateDirectory= names the folder that it made.
                 .or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
-                .unwrap_or_else(|| PathBuf::from("/var/lib/emotiond")),
+                .unwrap_or_else(|| PathBuf::from(STATE_DIR)),
         }
     }
 }

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub use camera::{Camera, CommandFormat, Pace, RawFormat, Rotation, Source};
 pub use classifier::{Classifier, DEFAULT_CLASSIFIER, Delegate, MIN_CONFIDENCE};
 pub use detector::{CLOSE_DETECTOR, DEFAULT_DETECTOR, Detector};
-pub use device::Device;
+pub use device::{Device, STATE_DIR};
 pub use display::{Display, DisplayDriver, DisplaySize, Night, Spi};
 pub use keys::Unfit;
 pub use log::Log;

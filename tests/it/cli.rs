@@ -1,6 +1,7 @@
 //! The real program on photos, datasets and all kinds of bad input.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -125,6 +126,34 @@ fn configurations_that_are_wrong_are_refused() {
     let error = failure(&["check", "--set", "mqtt.password_file=/nowhere/secret"], 78);
     assert!(error.contains("/nowhere/secret (mqtt.password_file)"), "{error}");
     assert_eq!(emotiond(&["classify"]).status.code(), Some(2), "wrong usage");
+    let error = failure(&["people", "list", "--instance", "nowhere"], 78);
+    assert!(error.contains("unable to read configuration /etc/emotiond/emotiond@nowhere.toml"), "{error}");
+    assert_eq!(emotiond(&["check", "--instance", "a/b"]).status.code(), Some(2), "no instance");
+}
+
+#[test]
+fn output_that_nobody_reads_or_that_has_no_room_is_no_panic() {
+    let run = |command: &mut Command| {
+        let output =
+            command.args(["devices"]).stderr(Stdio::piped()).spawn().expect("starts").wait_with_output();
+        let output = output.expect("ended");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_emotiond"));
+    let (reader, writer) = std::io::pipe().expect("pipe");
+    drop(reader);
+    let (code, said) = run(unread.stdout(writer));
+    assert!(code == Some(0) && !said.contains("panicked"), "{code:?} {said}");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("opens");
+    let (code, said) = run(Command::new(env!("CARGO_BIN_EXE_emotiond")).stdout(full));
+    assert!(code == Some(1) && said.contains("unable to write to standard output: No space left"), "{said}");
+}
+
+#[test]
+fn a_system_without_files_is_no_bad_configuration() {
+    let limited = format!("ulimit -n 6; exec {} run --set mqtt.url=", env!("CARGO_BIN_EXE_emotiond"));
+    let output = Command::new("sh").args(["-c", &limited]).output().expect("starts");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -87,13 +87,13 @@ fn say(added: usize, args: &AddArgs, config: &Config) -> anyhow::Result<()> {
     let photos = all.samples(&args.name).unwrap_or_default().len();
     match added {
         0 if photos == 0 => bail!("{} is not enrolled: no photo could be used", args.name),
-        _ => println!("{}: {added} photos added, {photos} in all", args.name),
+        _ => say!("{}: {added} photos added, {photos} in all", args.name),
     }
     if photos == 1 {
-        println!("three photos, in different light, are recognised more surely than one");
+        say!("three photos, in different light, are recognised more surely than one");
     }
     if !config.people.enabled {
-        println!("people.enabled is off: the daemon names nobody");
+        say!("people.enabled is off: the daemon names nobody");
     }
     Ok(())
 }

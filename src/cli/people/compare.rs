@@ -125,7 +125,7 @@ pub fn run(args: &CompareArgs, config: &Config) -> anyhow::Result<Status> {
     (report.model, report.photos) = (model, names.len());
     report.elapsed_s = rounded(began.elapsed().as_secs_f32(), 2);
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
         print(&report);
     }
@@ -173,32 +173,35 @@ fn print(report: &Report) {
     for pair in &report.pairs {
         let distance =
             pair.distance.map_or_else(|| "no face".to_owned(), |distance| format!("{distance:.4}"));
-        println!("{}\t{}\t{}\t{distance}", pair.a, pair.b, if pair.same { "same" } else { "different" });
+        say!("{}\t{}\t{}\t{distance}", pair.a, pair.b, if pair.same { "same" } else { "different" });
     }
-    println!(
+    say!(
         "{}: {} pairs, {} of one person, {} photos",
-        report.model, report.samples, report.same, report.photos
+        report.model,
+        report.samples,
+        report.same,
+        report.photos
     );
-    println!(
+    say!(
         "accuracy    {:.2} ± {:.2} %, threshold {:.3} (chosen on nine tenths, tested on the tenth, ten times)",
         100.0 * report.accuracy,
         100.0 * report.standard_error,
         report.threshold
     );
-    println!(
+    say!(
         "as shipped  {:.2} % at people.threshold = {}",
         100.0 * report.accuracy_as_configured,
         report.configured_threshold
     );
     for (limit, share) in &report.true_accept_at {
-        println!("accepted    {:.2} % of one person's pairs with {limit} of two people's", 100.0 * share);
+        say!("accepted    {:.2} % of one person's pairs with {limit} of two people's", 100.0 * share);
     }
-    println!("no face     {} pairs, counted as wrong", report.no_face);
+    say!("no face     {} pairs, counted as wrong", report.no_face);
     for photo in &report.photos_without_face {
-        println!("            {photo}");
+        say!("            {photo}");
     }
-    println!("guessed     {} photos, of whose face no look was sure", report.photos_guessed.len());
-    println!("time        {:.1} s", report.elapsed_s);
+    say!("guessed     {} photos, of whose face no look was sure", report.photos_guessed.len());
+    say!("time        {:.1} s", report.elapsed_s);
 }
 
 fn read_pairs(path: &Path) -> anyhow::Result<Vec<(String, String, bool)>> {

@@ -77,9 +77,9 @@ pub fn list(args: &ListArgs, config: &Config) -> anyhow::Result<Status> {
     for name in people.names() {
         let person = Person::new(name, people.samples(name).unwrap_or_default());
         if args.json {
-            println!("{}", serde_json::to_string(&person)?);
+            say!("{}", serde_json::to_string(&person)?);
         } else {
-            println!(
+            say!(
                 "{:<32} {:>3} photos, the last on {}, by {}",
                 person.name,
                 person.photos,
@@ -89,7 +89,7 @@ pub fn list(args: &ListArgs, config: &Config) -> anyhow::Result<Status> {
         }
     }
     if people.is_empty() && !args.json {
-        println!("nobody is enrolled (`emotiond people add NAME PHOTO…`)");
+        say!("nobody is enrolled (`emotiond people add NAME PHOTO…`)");
     }
     Ok(Status::Done)
 }
@@ -98,12 +98,12 @@ pub fn show(args: &ShowArgs, config: &Config) -> anyhow::Result<Status> {
     let people = store::load(&config.device.state_dir)?;
     let Some(samples) = people.samples(&args.name) else { bail!("{}", nobody(&people, &args.name)) };
     if args.json {
-        println!("{}", serde_json::to_string(&Person::new(&args.name, samples))?);
+        say!("{}", serde_json::to_string(&Person::new(&args.name, samples))?);
         return Ok(Status::Done);
     }
-    println!("{}: {} photos", args.name, samples.len());
+    say!("{}: {} photos", args.name, samples.len());
     for sample in samples {
-        println!("  {} {} numbers by {}", sample.added, sample.values.len(), sample.space);
+        say!("  {} {} numbers by {}", sample.added, sample.values.len(), sample.space);
     }
     Ok(Status::Done)
 }
@@ -126,7 +126,7 @@ pub fn remove(args: &RemoveArgs, config: &Config) -> anyhow::Result<Status> {
         eprintln!("emotiond: {deleted} damaged files of people that were kept aside are deleted, too");
     }
     removed?;
-    args.names.iter().for_each(|name| println!("{name} is removed"));
+    args.names.iter().for_each(|name| say!("{name} is removed"));
     Ok(Status::Done)
 }
 
@@ -148,7 +148,7 @@ pub fn export(args: &ExportArgs, config: &Config) -> anyhow::Result<Status> {
         let hint = if args.file.exists() && !args.force { " (--force replaces it)" } else { "" };
         format!("unable to write {}{hint}", args.file.display())
     })?;
-    println!("{} people written to {}", people.len(), args.file.display());
+    say!("{} people written to {}", people.len(), args.file.display());
     Ok(Status::Done)
 }
 
@@ -171,7 +171,7 @@ pub fn import(args: &ImportArgs, config: &Config) -> anyhow::Result<Status> {
     })?;
     say_aside(aside.as_deref());
     for (name, taken, of) in counts {
-        println!(
+        say!(
             "{name}: {taken} of {of} descriptors taken over{}",
             if taken < of { ", the others were there" } else { "" }
         );

@@ -60,14 +60,14 @@ pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
     let mut report = measure(&gallery, config.people.threshold);
     (report.describe_ms, report.compare_1000_ms) = times(&mut net)?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
         return Ok(Status::Done);
     }
-    println!("{:<32} photos  own  nearest other", "person");
+    say!("{:<32} photos  own  nearest other", "person");
     let number = |value: Option<f64>| value.map_or_else(|| "   -".to_owned(), |value| format!("{value:.2}"));
     for person in &report.persons {
         let other = person.other.as_deref().unwrap_or_default();
-        println!(
+        say!(
             "{:<32} {:>6} {} {} {other}",
             person.name,
             person.photos,
@@ -75,7 +75,7 @@ pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
             number(person.nearest)
         );
     }
-    println!(
+    say!(
         "at threshold {:.2}: {} of {} pairs of two people accepted, {} of {} photos rejected",
         report.threshold,
         report.false_accepts,
@@ -83,7 +83,7 @@ pub fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Status> {
         report.false_rejects,
         report.photos_with_others
     );
-    println!(
+    say!(
         "{:.1} ms to describe a face with {}, {:.3} ms to compare it with 1,000 people",
         report.describe_ms,
         net.name(),

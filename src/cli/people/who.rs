@@ -63,9 +63,9 @@ pub fn run(args: &WhoArgs, config: &Config) -> anyhow::Result<Status> {
         let nearest = described.as_ref().and_then(|described| gallery.nearest(&described.descriptor));
         let line = line(path.display().to_string(), described.is_some(), nearest, &limits);
         if args.json {
-            println!("{}", serde_json::to_string(&line)?);
+            say!("{}", serde_json::to_string(&line)?);
         } else {
-            println!("{}", text(&line));
+            say!("{}", text(&line));
         }
         Ok(())
     })?;
