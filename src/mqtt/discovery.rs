@@ -18,7 +18,7 @@ pub fn payload(config: &config::Mqtt, topics: &Topics) -> Vec<u8> {
     let device = Device { config, topics };
     let mut components = Map::new();
     for (name, component) in device.sensors().into_iter().chain(device.controls()) {
-        components.insert(name.to_owned(), device.identified(name, component));
+        components.insert(name.clone(), device.identified(&name, component));
     }
     let origin = json!({
         "name": env!("CARGO_PKG_NAME"),
@@ -39,6 +39,12 @@ pub fn payload(config: &config::Mqtt, topics: &Topics) -> Vec<u8> {
         "components": components,
     });
     payload.to_string().into_bytes()
+}
+
+/// What changes with every message fills a recorder's database, so it is there for those who switch it on.
+fn seldom(mut component: Value) -> Value {
+    component["enabled_by_default"] = false.into();
+    component
 }
 
 struct Device<'a> {
@@ -72,7 +78,7 @@ impl Device<'_> {
         component
     }
 
-    fn sensors(&self) -> Vec<(&'static str, Value)> {
+    fn sensors(&self) -> Vec<(String, Value)> {
         let state = |component: Value| {
             let mut component = self.needs_pictures(self.config.state_interval, component);
             component["state_topic"] = self.topic(Topic::State).into();
@@ -84,61 +90,60 @@ impl Device<'_> {
             component["platform"] = "sensor".into();
             component["entity_category"] = "diagnostic".into();
             component["state_class"] = "measurement".into();
-            component
+            seldom(component)
         };
         let emotions = Emotion::ALL.iter().map(|emotion| State::Emotion(*emotion));
         let options: Vec<&str> =
             emotions.chain([State::Uncertain, State::None]).map(|state| state.name()).collect();
         let mut sensors = vec![
             (
-                "emotion",
+                "emotion".to_owned(),
                 state(json!({
                     "platform": "sensor", "name": "Emotion", "icon": "mdi:emoticon-outline",
                     "device_class": "enum", "options": options,
                     "value_template": "{{ value_json.emotion }}",
                     "json_attributes_topic": self.topic(Topic::State),
-                    "json_attributes_template":
-                        "{{ {'scores': value_json.scores, 'since': value_json.since} | tojson }}",
+                    "json_attributes_template": "{{ {'since': value_json.since} | tojson }}",
                 })),
             ),
             (
-                "confidence",
-                state(json!({
+                "confidence".to_owned(),
+                seldom(state(json!({
                     "platform": "sensor", "name": "Confidence", "icon": "mdi:percent-outline",
                     "unit_of_measurement": "%", "state_class": "measurement",
                     "value_template": "{{ (value_json.confidence * 100) | round(0) | int }}",
-                })),
+                }))),
             ),
             (
-                "faces",
+                "faces".to_owned(),
                 state(json!({
                     "platform": "sensor", "name": "Faces", "icon": "mdi:account-multiple",
                     "state_class": "measurement", "value_template": "{{ value_json.faces }}",
                 })),
             ),
             (
-                "face_present",
+                "face_present".to_owned(),
                 state(json!({
                     "platform": "binary_sensor", "name": "Face present", "device_class": "occupancy",
                     "value_template": "{{ 'ON' if value_json.faces > 0 else 'OFF' }}",
                 })),
             ),
             (
-                "frame_rate",
+                "frame_rate".to_owned(),
                 stats(json!({
                     "name": "Frame rate", "icon": "mdi:filmstrip", "unit_of_measurement": "fps",
                     "value_template": "{{ value_json.fps }}", "suggested_display_precision": 1,
                 })),
             ),
             (
-                "latency",
+                "latency".to_owned(),
                 stats(json!({
                     "name": "Latency", "device_class": "duration", "unit_of_measurement": "ms",
                     "value_template": "{{ value_json.latency_ms.p95 }}", "suggested_display_precision": 0,
                 })),
             ),
             (
-                "camera_problem",
+                "camera_problem".to_owned(),
                 json!({
                     "platform": "binary_sensor", "name": "Camera", "device_class": "problem",
                     "entity_category": "diagnostic", "state_topic": self.topic(Topic::CameraState),
@@ -147,21 +152,31 @@ impl Device<'_> {
                 }),
             ),
         ];
+        sensors.extend(Emotion::ALL.iter().map(|emotion| {
+            let name = emotion.name();
+            let score = seldom(state(json!({
+                "platform": "sensor", "name": format!("Score {name}"), "icon": "mdi:percent-outline",
+                "unit_of_measurement": "%", "state_class": "measurement",
+                "value_template":
+                    format!("{{{{ ((value_json.scores.{name} | default(0)) * 100) | round(0) | int }}}}"),
+            })));
+            (format!("score_{name}"), score)
+        }));
         if self.config.people {
             let person = state(json!({
                 "platform": "sensor", "name": "Person", "icon": "mdi:account",
                 "value_template":
                     "{{ (value_json.primary.person | default('unknown')) if value_json.primary else 'none' }}",
             }));
-            sensors.push(("person", person));
+            sensors.push(("person".to_owned(), person));
         }
         sensors
     }
 
-    fn controls(&self) -> Vec<(&'static str, Value)> {
+    fn controls(&self) -> Vec<(String, Value)> {
         let mut controls = vec![
             (
-                "changes",
+                "changes".to_owned(),
                 json!({
                     "platform": "event", "name": "Changes", "icon": "mdi:emoticon-confused-outline",
                     "state_topic": self.topic(Topic::Event),
@@ -169,16 +184,19 @@ impl Device<'_> {
                 }),
             ),
             (
-                "detection",
+                "detection".to_owned(),
                 json!({
                     "platform": "switch", "name": "Detection", "icon": "mdi:camera",
                     "state_topic": self.topic(Topic::Enabled), "command_topic": self.topic(Topic::EnabledSet),
                 }),
             ),
-            ("min_confidence", self.number("min_confidence", "Confidence limit", &MIN_CONFIDENCE, 0.01)),
-            ("dwell", self.number("dwell_s", "Dwell", &DWELL_S, 0.1)),
             (
-                "restart_camera",
+                "min_confidence".to_owned(),
+                self.number("min_confidence", "Confidence limit", &MIN_CONFIDENCE, 0.01),
+            ),
+            ("dwell".to_owned(), self.number("dwell_s", "Dwell", &DWELL_S, 0.1)),
+            (
+                "restart_camera".to_owned(),
                 json!({
                     "platform": "button", "name": "Restart camera", "device_class": "restart",
                     "entity_category": "config", "command_topic": self.topic(Topic::CameraRestart),
@@ -190,7 +208,7 @@ impl Device<'_> {
                 "platform": "image", "name": "Last face",
                 "image_topic": self.topic(Topic::FaceImage), "content_type": "image/jpeg",
             });
-            controls.push(("last_face", image));
+            controls.push(("last_face".to_owned(), image));
         }
         controls
     }

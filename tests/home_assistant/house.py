@@ -1,6 +1,7 @@
 """Home Assistant, a broker and emotiond, each the real one, on this machine's loopback."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -117,6 +118,30 @@ class Emotiond:
             self.end(signal.SIGTERM)
 
 
+@contextlib.contextmanager
+def announced(folder, broker, name):
+    """What a daemon of this name announces itself with; it is gone afterwards."""
+    config = [
+        f"mqtt.url=mqtt://127.0.0.1:{broker.port}",
+        f"device.id={name}",
+        f"device.state_dir={folder / 'state'}",
+        "camera.source=/nowhere",
+        "display.driver=none",
+        "web.listen=",
+    ]
+    overrides = [part for setting in config for part in ("--set", setting)]
+    process = subprocess.Popen([os.environ["EMOTIOND"], "run", *overrides], stderr=subprocess.DEVNULL)
+    topic = f"homeassistant/device/{name}/config"
+    try:
+        yield eventually(
+            "the announcement",
+            lambda: next((message.payload for message in broker.messages if message.topic == topic), None),
+        )
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
 class House:
     """Home Assistant on an event loop of its own thread; its methods wait."""
 
@@ -182,6 +207,19 @@ class House:
         data["entity_id"] = entity
         self.run(self.hass.services.async_call(domain, service, data, blocking=True))
 
+    def switch_on(self, entities):
+        """As people do who want an entity that is off by default; the integration is loaded again."""
+        registry = entity_registry.async_get(self.hass)
+
+        async def enable():
+            for entity in entities:
+                registry.async_update_entity(entity, disabled_by=None)
+            for entry in self.hass.config_entries.async_entries("mqtt"):
+                await self.hass.config_entries.async_reload(entry.entry_id)
+            await self.hass.async_block_till_done()
+
+        self.run(enable())
+
     def device(self):
         registry = device_registry.async_get(self.hass)
         return registry.async_get_device(identifiers={("mqtt", "emotiond-living-room")})
@@ -189,5 +227,5 @@ class House:
     def entities(self):
         registry = entity_registry.async_get(self.hass)
         device = self.device()
-        entries = entity_registry.async_entries_for_device(registry, device.id) if device else []
+        entries = entity_registry.async_entries_for_device(registry, device.id, True) if device else []
         return {entry.entity_id: entry for entry in entries}

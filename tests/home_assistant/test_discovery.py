@@ -10,6 +10,8 @@ from homeassistant.exceptions import ServiceValidationError
 
 from house import PORTRAIT, Broker, Emotiond, House, eventually
 
+EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt"]
+
 DIAGNOSTIC, CONFIG = "diagnostic", "config"
 
 # Entity and its category.
@@ -29,6 +31,15 @@ ENTITIES = {
     "button.living_room_restart_camera": CONFIG,
     "image.living_room_last_face": None,
 }
+# What changes with every message, for those who switch it on.
+SELDOM = [
+    "sensor.living_room_confidence",
+    "sensor.living_room_frame_rate",
+    "sensor.living_room_latency",
+    *(f"sensor.living_room_score_{name}" for name in EMOTIONS),
+]
+ENTITIES |= {f"sensor.living_room_score_{name}": None for name in EMOTIONS}
+SHOWN = [name for name in ENTITIES if name not in SELDOM]
 EMOTION = "sensor.living_room_emotion"
 PERSON = "sensor.living_room_person"
 SWITCH = "switch.living_room_detection"
@@ -38,11 +49,8 @@ BUTTON = "button.living_room_restart_camera"
 
 FROM_PICTURES = [
     "sensor.living_room_emotion",
-    "sensor.living_room_confidence",
     "sensor.living_room_faces",
     "sensor.living_room_person",
-    "sensor.living_room_frame_rate",
-    "sensor.living_room_latency",
     "binary_sensor.living_room_face_present",
 ]
 
@@ -79,6 +87,8 @@ def test_the_device_appears_with_every_entity(house, emotiond):
     eventually("all entities", lambda: len(house.entities()) >= len(ENTITIES))
     found = {name: entry.entity_category and entry.entity_category.value for name, entry in house.entities().items()}
     assert found == ENTITIES
+    off = [name for name, entry in house.entities().items() if entry.disabled_by]
+    assert sorted(off) == sorted(SELDOM)
     device = house.device()
     assert (device.name, device.manufacturer) == ("living-room", "emotiond")
     assert device.sw_version
@@ -87,7 +97,7 @@ def test_the_device_appears_with_every_entity(house, emotiond):
 def test_states_are_those_of_the_portrait(house, emotiond):
     house.wait_for(EMOTION, "happy")
     attributes = house.hass.states.get(EMOTION).attributes
-    assert attributes["scores"]["happy"] > 0.5 and "since" in attributes
+    assert "since" in attributes and "scores" not in attributes
     assert attributes["options"][-2:] == ["uncertain", "none"]
     house.wait_for("sensor.living_room_faces", "1")
     house.wait_for("binary_sensor.living_room_face_present", "on")
@@ -95,10 +105,15 @@ def test_states_are_those_of_the_portrait(house, emotiond):
     house.wait_for(SWITCH, "on")
     house.wait_for(LIMIT, "0.4")
     house.wait_for("number.living_room_dwell", "0.3")
+
+
+def test_what_is_switched_on_is_told(house, emotiond):
+    house.switch_on(SELDOM)
+    for entity in SELDOM:
+        eventually(entity, lambda: house.state(entity) not in (None, "unknown", "unavailable"))
     assert 50 < float(house.state("sensor.living_room_confidence")) <= 100
-    for entity in ("sensor.living_room_frame_rate", "sensor.living_room_latency"):
-        eventually(entity, lambda: house.state(entity) not in ("unknown", "unavailable"))
-        assert float(house.state(entity)) > 0
+    assert 50 < float(house.state("sensor.living_room_score_happy")) <= 100
+    assert float(house.state("sensor.living_room_frame_rate")) > 0
 
 
 def test_a_person_gets_a_name_once_enrolled(house, emotiond):
