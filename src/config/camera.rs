@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::keys::{Keys, Unfit};
+use crate::base::printable::without_credentials;
+use crate::base::secret::Secret;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
@@ -35,7 +37,7 @@ pub enum Source {
     /// A photo, a folder of photos or a film.
     Replay(PathBuf),
     /// A program and its arguments; writes pictures to its standard output.
-    Command(Vec<String>),
+    Command(Vec<Secret>),
 }
 
 impl fmt::Display for Source {
@@ -45,7 +47,7 @@ impl fmt::Display for Source {
             Self::Device(path) => path.display().fmt(f),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             // Its arguments may hold a password, as the addresses of network cameras do.
-            Self::Command(words) => write!(f, "command:{}", words.first().map_or("", String::as_str)),
+            Self::Command(words) => write!(f, "command:{}", words.first().map_or("", Secret::reveal)),
         }
     }
 }
@@ -57,18 +59,26 @@ impl FromStr for Source {
         if text == "auto" {
             Ok(Self::Auto)
         } else if let Some(path) = text.strip_prefix("replay:").filter(|path| !path.is_empty()) {
+            if path.contains("://") {
+                let way = "use command: with ffmpeg for an address";
+                return Err(Unfit::new(format_args!("a replay is a file or folder ({way})")));
+            }
             Ok(Self::Replay(path.into()))
         } else if let Some(line) = text.strip_prefix("command:") {
             match shell_words::split(line) {
-                Ok(words) if !words.is_empty() => Ok(Self::Command(words)),
+                Ok(words) if !words.is_empty() => {
+                    Ok(Self::Command(words.into_iter().map(Secret::from).collect()))
+                }
                 Ok(_) => Err(Unfit::new("no command after \"command:\"")),
-                Err(error) => Err(Unfit::new(format_args!("unable to split {line:?}: {error}"))),
+                // The line may hold a password.
+                Err(error) => Err(Unfit::new(format_args!("unable to split the command: {error}"))),
             }
         } else if text.starts_with('/') {
             Ok(Self::Device(text.into()))
         } else {
             let forms = "auto, a path such as /dev/video0, replay:PATH or command:LINE";
-            Err(Unfit::new(format_args!("{text:?} is no source ({forms})")))
+            let shown = without_credentials(text);
+            Err(Unfit::new(format_args!("{shown:?} is no source ({forms})")))
         }
     }
 }

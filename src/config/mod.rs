@@ -38,6 +38,7 @@ pub use rules::{Action, Condition, Rule, Rules, Who};
 pub use smoothing::{DWELL_S, Smoothing};
 pub use web::Web;
 
+use crate::base::printable::printable;
 use document::{Document, Mistake, Offset, Override};
 use keys::Reading;
 use unknown::Removed;
@@ -117,7 +118,8 @@ impl Config {
             Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(ConfigError::Read { path: file.to_owned(), source }),
         };
-        Self::parse(&text, &file.display().to_string(), overrides)
+        // Editors on Windows write a byte order mark.
+        Self::parse(text.trim_start_matches('\u{feff}'), &file.display().to_string(), overrides)
     }
 
     /// Validates the text of a file called `name`.
@@ -189,8 +191,8 @@ fn told(mistakes: Vec<Mistake>, written: &[(String, Offset)], text: &str, name: 
         let place = offset.map(|offset| format!("{name}:{}", line(offset)));
         let key = Some(key).filter(|key| !key.is_empty());
         let line = place.into_iter().chain(key).chain([message]).collect::<Vec<_>>().join(": ");
-        // A quoted key may hold a line break, which would look like a line of its own.
-        line.replace(char::is_control, "\u{fffd}")
+        // A quoted key may hold a line break, which would look like a line of its own; a value a password.
+        printable(&line)
     };
     mistakes.into_iter().map(told).collect()
 }
@@ -220,7 +222,7 @@ mod tests {
             ),
             (
                 "[camera]\nsource = \"command:a 'b\"\n",
-                "test.toml:2: camera.source: unable to split \"a 'b\": missing closing quote",
+                "test.toml:2: camera.source: unable to split the command: missing closing quote",
             ),
             (
                 "[camera]\nformat = \"h264\"\n",
@@ -232,7 +234,7 @@ mod tests {
                 "[web]\nlisten = \"0.0.0.0:8080\"\n",
                 "test.toml:2: web.listen: 0.0.0.0:8080 can be reached from other machines: set web.token_file",
             ),
-            ("[mqtt]\nurl = \"http://broker\"\n", "test.toml:2: mqtt.url: \"http://broker\""),
+            ("[mqtt]\nurl = \"http://broker\"\n", "test.toml:2: mqtt.url: http://broker is no broker"),
             ("[device]\nid = \"Kitchen Pi\"\n", "test.toml:2: device.id: \"Kitchen Pi\""),
         ];
         for (text, message) in cases {

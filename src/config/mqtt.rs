@@ -6,6 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::keys::{Keys, Unfit};
+use crate::base::host_port::HostPort;
+use crate::base::secret::Secret;
+use crate::base::topic::{TopicName, check_text};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mqtt {
@@ -46,11 +49,7 @@ pub struct Broker {
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "mqtts" } else { "mqtt" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
+        write!(f, "{scheme}://{}", HostPort { host: self.host.clone(), port: Some(self.port) })
     }
 }
 
@@ -59,34 +58,19 @@ impl FromStr for Broker {
 
     fn from_str(url: &str) -> Result<Self, Unfit> {
         let forms = "mqtt://HOST[:PORT], mqtts://HOST[:PORT], or empty for none";
-        let bad = || Unfit::new(format_args!("{url:?} is no broker ({forms})"));
+        let shown = Secret::from(url.to_owned());
+        let bad = || Unfit::new(format_args!("{shown} is no broker ({forms})"));
         let (rest, tls) = match url.strip_prefix("mqtt://") {
             Some(rest) => (rest, false),
             None => (url.strip_prefix("mqtts://").ok_or_else(bad)?, true),
         };
         if rest.contains('@') {
-            let message = "holds a user name: use mqtt.username and mqtt.password_file";
-            return Err(Unfit::new(format_args!("{url:?} {message}")));
+            let message = "the address holds a user name: use mqtt.username and mqtt.password_file";
+            return Err(Unfit::new(message));
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-                let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) };
-                (host, port)
-            }
-            None => match rest.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (rest, None),
-            },
-        };
-        let host_is_plain = !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace());
-        let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
-            None if tls => 8883,
-            None => 1883,
-        };
-        if host_is_plain { Ok(Self { host: host.to_owned(), port, tls }) } else { Err(bad()) }
+        let HostPort { host, port } = rest.parse().map_err(|_| bad())?;
+        Ok(Self { host, port: port.unwrap_or(if tls { 8883 } else { 1883 }), tls })
     }
 }
 
@@ -99,7 +83,7 @@ impl Mqtt {
                 .optional("url", "", Some(local), str::parse)
                 .help("mqtt://HOST[:PORT] or mqtts://HOST[:PORT]; empty: off.")
                 .get(),
-            username: keys.optional("username", "", None, String::from_str).help("Empty: none.").get(),
+            username: keys.optional("username", "", None, text).help("Empty: none.").get(),
             password_file: keys
                 .file("password_file")
                 .help("File with nothing but the password; systemd's credential mqtt-password is taken without it.")
@@ -112,7 +96,7 @@ impl Mqtt {
                 format!("emotiond/{id}"),
             ),
             client_id: keys
-                .optional("client_id", "", None, String::from_str)
+                .optional("client_id", "", None, text)
                 .help(
                     "Empty: for each run another that begins with emotiond-<device id>. Two devices with one client_id \
                      throw each other off the broker.",
@@ -159,11 +143,19 @@ fn client_cert(keys: &mut Keys<'_, '_>) -> Option<(PathBuf, PathBuf)> {
     cert.value.zip(key.value)
 }
 
+/// What MQTT can send.
+fn text(text: &str) -> Result<String, Unfit> {
+    check_text(text).map(|()| text.to_owned()).map_err(|why| Unfit::new(format_args!("it {why}")))
+}
+
 /// The start of a topic.
 fn topic(text: &str) -> Result<String, Unfit> {
-    if text.contains(['#', '+', '\0']) || text.starts_with(['/', '$']) || text.ends_with('/') {
-        let rule = "no +, #, leading $ or slash at either end";
-        Err(Unfit::new(format_args!("{text:?} is no base topic ({rule})")))
+    // What is put below it has at most a hundred bytes and ten levels more.
+    format!("{text}{}{}", "/".repeat(10), "x".repeat(100))
+        .parse::<TopicName>()
+        .map_err(|why| Unfit::new(format_args!("{text:?} is no base topic: it {why}")))?;
+    if text.starts_with('/') || text.ends_with('/') {
+        Err(Unfit::new(format_args!("{text:?} is no base topic: it has a slash at an end")))
     } else {
         Ok(text.to_owned())
     }

@@ -9,6 +9,9 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::keys::{Keys, Read, Unfit};
 use super::mqtt::Mqtt;
+use crate::base::host_port::HostPort;
+use crate::base::secret::Secret;
+use crate::base::topic::TopicName;
 use crate::vocabulary::emotion::{Emotion, State, UnknownEmotion};
 use crate::vocabulary::name::{Name, NoName};
 
@@ -67,11 +70,11 @@ pub enum Who {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// To an MQTT topic; without a payload the facts as JSON.
-    Publish { topic: String, payload: Option<String>, end_payload: Option<String>, retain: bool },
+    Publish { topic: TopicName, payload: Option<String>, end_payload: Option<String>, retain: bool },
     /// The facts as JSON to a URL, with a bearer token where a file holds one.
-    Post { url: String, token_file: Option<PathBuf> },
+    Post { url: Secret, token_file: Option<PathBuf> },
     /// A program and its arguments, with the facts as JSON on its standard input.
-    Command(Vec<String>),
+    Command(Vec<Secret>),
 }
 
 /// One name, or a list of names.
@@ -300,12 +303,12 @@ fn publish(keys: &mut Keys<'_, '_>, at_end: &Read<bool>, mqtt: &Mqtt) -> (Read<(
         .help("Publish to an MQTT topic; ~/ is the base topic.")
         .read();
     let payload = keys
-        .maybe("payload", Ok::<String, Unfit>)
+        .maybe("payload", published)
         .example("\"ON\"")
         .help("What is published; without it the facts as JSON.")
         .read();
     let end_payload = keys
-        .maybe("end_payload", Ok::<String, Unfit>)
+        .maybe("end_payload", published)
         .example("\"OFF\"")
         .help("What is published when it is over; without it the payload.")
         .read();
@@ -332,7 +335,7 @@ fn publish(keys: &mut Keys<'_, '_>, at_end: &Read<bool>, mqtt: &Mqtt) -> (Read<(
     (written, action)
 }
 
-fn topic_of_rule(topic: String, mqtt: &Mqtt) -> Result<String, Unfit> {
+fn topic_of_rule(topic: String, mqtt: &Mqtt) -> Result<TopicName, Unfit> {
     if mqtt.broker.is_none() {
         return Err(Unfit::new("there is no broker: set mqtt.url"));
     }
@@ -341,30 +344,35 @@ fn topic_of_rule(topic: String, mqtt: &Mqtt) -> Result<String, Unfit> {
         Some(rest) => format!("{}/{rest}", mqtt.base_topic),
         None => topic.clone(),
     };
-    let allowed = !full.contains(['#', '+', '\0']) && !full.starts_with('$');
-    // MQTT 3.1.1, 1.5.3: a 16-bit length.
-    if allowed && !topic.is_empty() && full.len() <= 65_535 {
-        Ok(full)
+    full.parse().map_err(|why| Unfit::new(format_args!("{topic:?} is no topic to publish to: it {why}")))
+}
+
+/// What is published; a packet has at most a mebibyte, its topic included.
+fn published(text: String) -> Result<String, Unfit> {
+    const LONGEST: usize = (1 << 20) - (1 << 17);
+    if text.len() <= LONGEST {
+        Ok(text)
     } else {
-        let rule = "no +, # or leading $; ~/ is the base topic";
-        Err(Unfit::new(format_args!("{topic:?} is no topic to publish to ({rule})")))
+        Err(Unfit::new(format_args!("it has {} bytes, at most {LONGEST} can be published", text.len())))
     }
 }
 
-fn url(text: &str) -> Result<String, Unfit> {
-    let bad = || Unfit::new(format_args!("{text:?} is no URL (http://HOST[:PORT]/PATH or https://…)"));
+fn url(text: &str) -> Result<Secret, Unfit> {
+    let secret = Secret::from(text.to_owned());
+    let bad = || Unfit::new(format_args!("{secret} is no URL (http://HOST[:PORT]/PATH or https://…)"));
     let uri: ureq::http::Uri = text.parse().map_err(|_| bad())?;
-    let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(bad)?;
+    let authority = uri.authority().ok_or_else(bad)?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(bad());
     }
     if authority.as_str().contains('@') {
         return Err(Unfit::new("a URL here holds no user name or password: use token_file"));
     }
-    Ok(text.to_owned())
+    authority.as_str().parse::<HostPort>().map_err(|why| Unfit::new(format_args!("{secret} {why}")))?;
+    Ok(secret)
 }
 
-fn command(words: Vec<String>) -> Result<Vec<String>, Unfit> {
+fn command(words: Vec<String>) -> Result<Vec<Secret>, Unfit> {
     match words.first().map(String::as_str) {
         None | Some("") => Err(Unfit::new("no program to run ([\"/path/of/program\", \"argument\", …])")),
         Some(program) if program.contains('/') && !program.starts_with('/') => {
@@ -372,7 +380,7 @@ fn command(words: Vec<String>) -> Result<Vec<String>, Unfit> {
             Err(Unfit::new(format_args!("{program:?} {message}")))
         }
         Some(_) if words.iter().any(|word| word.contains('\0')) => Err(Unfit::new("no argument holds a NUL")),
-        Some(_) => Ok(words),
+        Some(_) => Ok(words.into_iter().map(Secret::from).collect()),
     }
 }
 
@@ -409,11 +417,11 @@ mod tests {
             ("name = \"a\"\nmin_faces = 3\nmax_faces = 2", "t:4: rules.rule.max_faces: 2 is less than"),
             (
                 "name = \"a\"\nmin_faces = 1\npublish = \"a/#\"",
-                "t:4: rules.rule.publish: \"a/#\" is no topic",
+                "t:4: rules.rule.publish: \"a/#\" is no topic to publish to: it holds + or #",
             ),
             (
                 "name = \"a\"\nmin_faces = 1\npost = \"ftp://x/y\"",
-                "t:4: rules.rule.post: \"ftp://x/y\" is no URL",
+                "t:4: rules.rule.post: ftp://x/… is no URL",
             ),
             (
                 "name = \"a\"\nmin_faces = 1\npost = \"http://u:p@x/\"",
@@ -469,7 +477,7 @@ mod tests {
         assert_eq!(rule.condition.states, [happy, happy]);
         assert_eq!(rule.actions.len(), 3);
         let Action::Publish { topic, payload, .. } = &rule.actions[0] else { panic!("{:?}", rule.actions) };
-        assert!(topic.starts_with("emotiond/") && topic.ends_with("/smile"), "{topic}");
+        assert!(topic.as_str().starts_with("emotiond/") && topic.as_str().ends_with("/smile"), "{topic}");
         assert_eq!(payload.as_deref(), Some("ON"));
     }
 }

@@ -105,7 +105,7 @@ impl Daemon {
         let letters = mqtt.clone();
         let post = move |message: rules::Message| {
             if let Some(mqtt) = &letters {
-                mqtt.letter(message.topic, message.payload, message.retain);
+                mqtt.letter(&message.topic, message.payload, message.retain);
             }
         };
         let (rules, rules_thread) = rules::start(&config.rules, &config.device.id, post, shutdown.clone())?;
@@ -283,6 +283,7 @@ impl Daemon {
     }
 
     fn stop(mut self, result: anyhow::Result<()>) -> anyhow::Result<()> {
+        self.parts.rules.close();
         self.shutdown.request();
         let mut panicked = None;
         for part in self.threads.drain(..) {

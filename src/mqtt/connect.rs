@@ -5,9 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use native_tls::{Certificate, Identity, Protocol, TlsConnector};
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 use rumqttc::{LastWill, MqttOptions, TlsConfiguration, Transport};
 
 use super::topics::{Topic, Topics};
+use crate::base::secret::{Secret, SecretError};
 use crate::config;
 
 /// Largest packet that is taken or sent, in bytes. A `state` with a hundred faces has 30,000, and
@@ -22,6 +25,8 @@ const CREDENTIAL: &str = "mqtt-password";
 pub enum MqttError {
     #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
     Read { key: &'static str, path: PathBuf, source: io::Error },
+    #[error("{key}: {source}")]
+    Password { key: &'static str, source: SecretError },
     #[error("{key} is set but mqtt.username is not (MQTT 3.1.1 has no password without a user name)")]
     PasswordWithoutUsername { key: &'static str },
     #[error("unable to use {} ({key}): {source} (a PEM certificate is needed)", path.display())]
@@ -35,6 +40,12 @@ pub enum MqttError {
         key.display()
     )]
     Identity { cert: PathBuf, key: PathBuf, source: native_tls::Error },
+    #[error(
+        "unable to use {} (mqtt.client_cert_file) with {} (mqtt.client_key_file): the key belongs to another certificate",
+        cert.display(),
+        key.display()
+    )]
+    OtherKey { cert: PathBuf, key: PathBuf },
     #[error("unable to set up TLS: {0} (is OpenSSL installed whole?)")]
     Tls(#[source] native_tls::Error),
     #[error("unable to start thread mqtt: {0} (is the limit of threads or open files reached?)")]
@@ -73,7 +84,8 @@ fn credentials(config: &config::Mqtt) -> Result<Option<(String, String)>, MqttEr
         (None, Some(password)) => Err(MqttError::PasswordWithoutUsername { key: password.key }),
         (None, None) => Ok(None),
         (Some(username), password) => {
-            Ok(Some((username.clone(), password.map(|password| password.text).unwrap_or_default())))
+            let password = password.map(|password| password.secret.reveal().to_owned());
+            Ok(Some((username.clone(), password.unwrap_or_default())))
         }
     }
 }
@@ -88,7 +100,7 @@ pub fn will(topics: &Topics) -> LastWill {
 struct Password {
     /// Where it was configured.
     key: &'static str,
-    text: String,
+    secret: Secret,
 }
 
 /// The password in `file`, else in systemd's `credentials` folder, without the line's end.
@@ -104,9 +116,9 @@ fn password(file: Option<&Path>, credentials: Option<&OsStr>) -> Result<Option<P
         }
         (None, None) => return Ok(None),
     };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(Password { key, text: text.trim_end_matches(['\r', '\n']).to_owned() })),
-        Err(source) => Err(MqttError::Read { key, path, source }),
+    match Secret::read(&path) {
+        Ok(secret) => Ok(Some(Password { key, secret })),
+        Err(source) => Err(MqttError::Password { key, source }),
     }
 }
 
@@ -130,6 +142,9 @@ fn tls(config: &config::Mqtt) -> Result<TlsConnector, MqttError> {
     if let Some((cert, key)) = &config.client_cert {
         let chain = read("mqtt.client_cert_file", cert)?;
         let private = read("mqtt.client_key_file", key)?;
+        if !belong_together(&chain, &private) {
+            return Err(MqttError::OtherKey { cert: cert.clone(), key: key.clone() });
+        }
         let identity = Identity::from_pkcs8(&chain, &private).map_err(|source| MqttError::Identity {
             cert: cert.clone(),
             key: key.clone(),
@@ -138,6 +153,14 @@ fn tls(config: &config::Mqtt) -> Result<TlsConnector, MqttError> {
         builder.identity(identity);
     }
     builder.build().map_err(MqttError::Tls)
+}
+
+/// False where both can be read and do not fit each other.
+fn belong_together(chain: &[u8], key: &[u8]) -> bool {
+    match (X509::from_pem(chain).and_then(|cert| cert.public_key()), PKey::private_key_from_pem(key)) {
+        (Ok(public), Ok(private)) => public.public_eq(&private),
+        _ => true,
+    }
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, MqttError> {
@@ -156,11 +179,11 @@ mod tests {
 
         std::fs::write(folder.path().join(CREDENTIAL), "of systemd\n").expect("written");
         let found = password(None, credentials).expect("readable").expect("there");
-        assert_eq!((found.key, found.text.as_str()), ("credential mqtt-password", "of systemd"));
+        assert_eq!((found.key, found.secret.reveal()), ("credential mqtt-password", "of systemd"));
 
         let file = folder.path().join("file");
         std::fs::write(&file, " of the file \r\n").expect("written");
         let found = password(Some(&file), credentials).expect("readable").expect("there");
-        assert_eq!((found.key, found.text.as_str()), ("mqtt.password_file", " of the file "));
+        assert_eq!((found.key, found.secret.reveal()), ("mqtt.password_file", " of the file "));
     }
 }

@@ -30,6 +30,7 @@ pub use shared::Command;
 use crate::base::chance;
 use crate::base::part::Part;
 use crate::base::shutdown::Shutdown;
+use crate::base::topic::TopicName;
 use crate::config;
 use crate::vocabulary::wire;
 use claim::Claim;
@@ -141,8 +142,8 @@ impl Mqtt {
 
     /// Publishes to any topic: what is retained is kept current like the state; the rest is given up
     /// when the broker cannot be reached for half a minute.
-    pub fn letter(&self, topic: String, payload: Vec<u8>, retain: bool) {
-        let letter = Letter { topic, payload, retain, written: Instant::now() };
+    pub fn letter(&self, topic: &TopicName, payload: Vec<u8>, retain: bool) {
+        let letter = Letter { topic: topic.clone(), payload, retain, written: Instant::now() };
         self.publish(|outbox| outbox.rule(letter));
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::topics::Topic;
+use crate::base::topic::TopicName;
 
 /// Events kept while the broker is away; about a quarter of a megabyte.
 const EVENTS: usize = 1_000;
@@ -21,7 +22,7 @@ const RULE_AGE: Duration = Duration::from_secs(30);
 /// A message to a topic of somebody else's choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    pub topic: String,
+    pub topic: TopicName,
     pub payload: Vec<u8>,
     pub retain: bool,
     pub written: Instant,
@@ -42,7 +43,7 @@ pub struct Outbox {
     errors: Ring,
     rules: Ring<Letter>,
     /// The newest retained letter to each topic.
-    kept: BTreeMap<String, Letter>,
+    kept: BTreeMap<TopicName, Letter>,
     stats: Option<Vec<u8>>,
     image: Option<Vec<u8>>,
     /// Who this is; goes before everything else.
@@ -355,7 +356,7 @@ mod tests {
     fn a_letter_is_in_time_and_a_retained_one_always_current() {
         let start = Instant::now();
         let letter = |topic: &str, payload: &str, retain, s| Letter {
-            topic: topic.to_owned(),
+            topic: topic.parse().expect("a topic"),
             payload: payload.into(),
             retain,
             written: start + Duration::from_secs(s),

@@ -1,18 +1,23 @@
 //! Doing what a rule asks for: an HTTP request, a command. Each ends within its time.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 use tokio::time::timeout;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use crate::base::process_group::{Group, PRIVATE};
+use crate::base::process_group::{Group, Mark, PRIVATE};
+use crate::base::secret::{Secret, SecretError};
+
+/// Bytes of what a command says that go to the log.
+const MOST_SAID: usize = 4096;
 
 /// Between the signal that asks a command to end and the one that ends it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -20,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
-    #[error("unable to read token file {}: {source}", path.display())]
-    Token { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Token(#[from] SecretError),
     #[error("unable to post to {place}: {source}")]
     Post { place: String, source: Box<ureq::Error> },
     #[error("{place} answered {status}")]
@@ -53,53 +58,62 @@ pub fn agent() -> Agent {
 /// Posts JSON to `url`; anything but 2xx is an error. Blocks for at most `limit`.
 pub fn post(
     agent: &Agent,
-    url: &str,
+    url: &Secret,
     token_file: Option<&Path>,
     body: &[u8],
     limit: Duration,
 ) -> Result<(), ActionError> {
-    let mut request = agent.post(url).content_type("application/json");
+    let mut request = agent.post(url.reveal()).content_type("application/json");
     if let Some(path) = token_file {
-        request = request.header("Authorization", format!("Bearer {}", token(path)?));
+        // Read each time, so that a changed one needs no reload.
+        request = request.header("Authorization", format!("Bearer {}", token(path)?.reveal()));
     }
     let response = request
         .config()
         .timeout_global(Some(limit))
         .build()
         .send(body)
-        .map_err(|source| ActionError::Post { place: place(url), source: Box::new(source) })?;
+        .map_err(|source| ActionError::Post { place: url.to_string(), source: Box::new(source) })?;
     let status = response.status();
-    if status.is_success() { Ok(()) } else { Err(ActionError::Refused { place: place(url), status }) }
+    if status.is_success() { Ok(()) } else { Err(ActionError::Refused { place: url.to_string(), status }) }
 }
 
-/// Read each time, so that a changed one needs no reload.
-pub fn token(path: &Path) -> Result<String, ActionError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ActionError::Token { path: path.to_owned(), source })?;
-    Ok(text.trim().to_owned())
+/// What stands in a token file.
+///
+/// # Errors
+/// When it is no token: one line of printable ASCII without spaces.
+pub fn token(path: &Path) -> Result<Secret, SecretError> {
+    let token = Secret::read(path)?;
+    if token.reveal().bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(token)
+    } else {
+        let reason = "a token has no spaces and no letters beyond ASCII";
+        Err(SecretError::Unusable { path: path.to_owned(), reason })
+    }
 }
 
-/// Scheme, host and port: the path of a webhook is often its secret and not for the log.
-fn place(url: &str) -> String {
-    let end = url.find("://").and_then(|start| Some(start + 3 + url[start + 3..].find(['/', '?', '#'])?));
-    url[..end.unwrap_or(url.len())].to_owned()
-}
-
-/// Runs a program with `input` on its standard input; what it writes goes to the log. After `limit`
-/// it is ended together with what it has started. Dropped before, the same happens at once.
-pub async fn command(words: &[String], input: &[u8], limit: Duration) -> Result<(), ActionError> {
-    let program = words.first().cloned().unwrap_or_default();
+/// Runs a program with `input` on its standard input; the first [`MOST_SAID`] bytes that it writes go to the log
+/// under the name of `rule`. After `limit` it is ended together with what it has started. Dropped before, the same
+/// happens at once.
+pub async fn command(rule: &str, words: &[Secret], input: &[u8], limit: Duration) -> Result<(), ActionError> {
+    let program = words.first().map_or("", Secret::reveal).to_owned();
     let failed = |source| ActionError::Start { program: program.clone(), source };
+    let (said, ends) = said().map_err(failed)?;
+    let mark = Mark::unique();
+    let (name, value) = mark.variable();
     let mut command = Command::new(&program);
-    command.args(words.get(1..).unwrap_or_default()).stdin(file(input).map_err(failed)?).process_group(0);
-    let log = || io::stderr().as_fd().try_clone_to_owned().map(Stdio::from);
-    command.stdout(log().map_err(failed)?).stderr(log().map_err(failed)?);
+    command.args(words.iter().skip(1).map(Secret::reveal)).process_group(0).env(name, value);
+    let [stdout, stderr] = ends;
+    command.stdin(file(input).map_err(failed)?).stdout(stdout).stderr(stderr);
     PRIVATE.into_iter().for_each(|name| {
         command.env_remove(name);
     });
     let mut child = command.spawn().map_err(failed)?;
+    // Its ends of the pipe, which would keep it open.
+    drop(command);
+    let listening = tokio::spawn(listen(said, rule.to_owned()));
     // Declared after the child, so dropped before it: the group's number is not free again yet.
-    let group = Group::of(child.id());
+    let group = Group::marked(child.id(), mark);
     let Ok(ended) = timeout(limit, child.wait()).await else {
         group.signal(Signal::TERM);
         tokio::time::sleep(GRACE).await;
@@ -108,8 +122,44 @@ pub async fn command(words: &[String], input: &[u8], limit: Duration) -> Result<
         return Err(ActionError::TooLong { program, limit });
     };
     group.forget();
+    // What it has started may write on, which is listened to without waiting for it.
+    let _ = timeout(GRACE, listening).await;
     let status = ended.map_err(failed)?;
     if status.success() { Ok(()) } else { Err(ActionError::Failed { program, status }) }
+}
+
+/// A pipe to read from, and its other end twice.
+fn said() -> io::Result<(Receiver, [Stdio; 2])> {
+    let (reader, writer) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    let again = writer.try_clone()?;
+    Ok((Receiver::from_owned_fd(reader.into())?, [writer.into(), again.into()]))
+}
+
+/// Logs what a rule's command says, up to a length, and takes the rest, so that it need not wait.
+async fn listen(mut said: Receiver, rule: String) {
+    let (mut line, mut room, mut left_out) = (Vec::new(), MOST_SAID, 0);
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = said.read(&mut buffer).await {
+        let kept = count.min(room);
+        room -= kept;
+        left_out += count - kept;
+        line.extend_from_slice(&buffer[..kept]);
+        if let Some(end) = line.iter().rposition(|byte| *byte == b'\n') {
+            log_lines(&rule, &line[..end]);
+            line.drain(..=end);
+        }
+    }
+    log_lines(&rule, &line);
+    if left_out > 0 {
+        log::info!("rule {rule}: {left_out} bytes more that its command said are left out");
+    }
+}
+
+fn log_lines(rule: &str, text: &[u8]) {
+    for line in String::from_utf8_lossy(text).lines().filter(|line| !line.trim().is_empty()) {
+        log::info!("rule {rule}: its command says: {line}");
+    }
 }
 
 /// In memory instead of a pipe, so that a program that does not read makes nobody wait.
@@ -119,15 +169,4 @@ fn file(content: &[u8]) -> io::Result<Stdio> {
     file.write_all(content)?;
     io::Seek::rewind(&mut file)?;
     Ok(file.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_place_of_a_url_is_logged() {
-        assert_eq!(place("https://house:8123/api/webhook/secret?x=1"), "https://house:8123");
-        assert_eq!(place("http://house"), "http://house");
-    }
 }

@@ -20,7 +20,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::mutex::lock;
 use crate::base::part::{Part, Pulse};
+use crate::base::secret::{Secret, SecretError};
 use crate::base::shutdown::Shutdown;
+use crate::base::topic::TopicName;
 use crate::config::{self, Action, Rule};
 use crate::vocabulary::emotion::Observation;
 use crate::vocabulary::wire::{self, Phase};
@@ -29,6 +31,9 @@ use trigger::{Firing, Triggers};
 
 /// How often the thread shows that it lives and looks whether it shall end.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How many [`TICK`]s requests and commands may take that are on their way when the daemon stops.
+const LAST: u32 = 4;
 
 /// Requests and commands at once; the others wait.
 const MOST_RUNNING: usize = 8;
@@ -40,7 +45,7 @@ const MOST_WAITING: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     #[error("unable to use rule {rule:?}: {source}")]
-    Token { rule: String, source: Box<dyn std::error::Error + Send + Sync> },
+    Token { rule: String, source: SecretError },
     #[error(
         "unable to use {} (command of rule {rule:?}): no such program, or this user may not run it",
         program.display()
@@ -53,7 +58,7 @@ pub enum RulesError {
 /// A message for the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    pub topic: String,
+    pub topic: TopicName,
     pub payload: Vec<u8>,
     pub retain: bool,
 }
@@ -68,6 +73,8 @@ struct Shared {
     triggers: Mutex<Triggers>,
     waiting: Mutex<VecDeque<Job>>,
     counts: Mutex<BTreeMap<String, wire::RuleCounts>>,
+    /// What was seen when a rule fired last.
+    last: Mutex<Option<wire::State>>,
     /// There is something to do.
     wake: Notify,
 }
@@ -97,6 +104,7 @@ pub fn start(
         triggers: Mutex::default(),
         waiting: Mutex::default(),
         counts: Mutex::default(),
+        last: Mutex::default(),
         wake: Notify::new(),
     });
     let rules = Rules(Arc::clone(&shared));
@@ -125,9 +133,9 @@ fn check_action(rule: &Rule, action: &Action) -> Result<(), RulesError> {
         Action::Publish { .. } | Action::Post { token_file: None, .. } => Ok(()),
         Action::Post { token_file: Some(path), .. } => action::token(path)
             .map(drop)
-            .map_err(|source| RulesError::Token { rule: rule.name.clone(), source: Box::new(source) }),
+            .map_err(|source| RulesError::Token { rule: rule.name.clone(), source }),
         Action::Command(words) => {
-            let program = words.first().map(PathBuf::from).unwrap_or_default();
+            let program = PathBuf::from(words.first().map_or("", Secret::reveal));
             if can_run(&program) {
                 Ok(())
             } else {
@@ -156,7 +164,8 @@ impl Rules {
         if let Some(error) = check(config).into_iter().next() {
             return Err(error);
         }
-        lock(&self.0.triggers).replace(&config.rules);
+        let ended = lock(&self.0.triggers).replace(&config.rules);
+        self.0.end(ended);
         let mut counts = lock(&self.0.counts);
         counts.retain(|name, _| config.rules.iter().any(|rule| rule.name == *name));
         for rule in &config.rules {
@@ -176,6 +185,13 @@ impl Rules {
         for firing in firings {
             self.0.fire(firing, &state);
         }
+        *lock(&self.0.last) = Some(state);
+    }
+
+    /// Nothing is observed any more: what began ends, before the broker is left.
+    pub fn close(&self) {
+        let ended = lock(&self.0.triggers).close();
+        self.0.end(ended);
     }
 
     /// What became of each rule's actions.
@@ -185,6 +201,16 @@ impl Rules {
 }
 
 impl Shared {
+    /// Ends that nothing that was seen has brought; they tell what was seen when something fired last.
+    fn end(&self, firings: Vec<Firing>) {
+        let last = lock(&self.last).clone();
+        for (firing, state) in firings.into_iter().zip(std::iter::repeat(last)) {
+            if let Some(state) = state {
+                self.fire(firing, &state);
+            }
+        }
+    }
+
     fn fire(&self, firing: Firing, state: &wire::State) {
         let Firing { rule, phase, held } = firing;
         log::info!("rule {}: {} after {:.1} s", rule.name, phase.name(), held.as_secs_f64());
@@ -257,6 +283,7 @@ async fn work(shared: &Shared, shutdown: &Shutdown, pulse: &Pulse) {
     let agent = action::agent();
     let mut running = JoinSet::new();
     let mut busy = BTreeSet::new();
+    let mut last = LAST;
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -271,8 +298,12 @@ async fn work(shared: &Shared, shutdown: &Shutdown, pulse: &Pulse) {
             _ = tick.tick() => {
                 pulse.beat();
                 if shutdown.requested() {
-                    // Dropped commands end.
-                    return;
+                    // What has just begun may end by itself; then dropped commands end.
+                    let idle = running.is_empty() && lock(&shared.waiting).is_empty();
+                    if idle || last == 0 {
+                        return;
+                    }
+                    last -= 1;
                 }
             }
         }
@@ -293,7 +324,7 @@ async fn run(job: &Job, agent: ureq::Agent) -> Result<(), ActionError> {
     let limit = job.rule.limit;
     match &job.rule.actions[job.action] {
         Action::Publish { .. } => Ok(()),
-        Action::Command(words) => action::command(words, &job.facts, limit).await,
+        Action::Command(words) => action::command(&job.rule.name, words, &job.facts, limit).await,
         Action::Post { url, token_file } => {
             let (url, token_file, facts) = (url.clone(), token_file.clone(), Arc::clone(&job.facts));
             let post = move || action::post(&agent, &url, token_file.as_deref(), &facts, limit);

@@ -38,8 +38,9 @@ struct Stretch {
 }
 
 impl Triggers {
-    /// Takes over `rules`; one that has not changed goes on as if nothing had happened.
-    pub fn replace(&mut self, rules: &[Rule]) {
+    /// Takes over `rules`; one that has not changed goes on as if nothing had happened. What began by one that is
+    /// not there any more ends.
+    pub fn replace(&mut self, rules: &[Rule]) -> Vec<Firing> {
         let mut old = std::mem::take(&mut self.0);
         self.0 = rules
             .iter()
@@ -48,6 +49,12 @@ impl Triggers {
                 None => Trigger { rule: Arc::new(rule.clone()), stretch: None, began: None },
             })
             .collect();
+        old.iter_mut().filter_map(Trigger::ended).collect()
+    }
+
+    /// Nothing is observed any more: what began ends.
+    pub fn close(&mut self) -> Vec<Firing> {
+        self.0.iter_mut().filter_map(Trigger::ended).collect()
     }
 
     /// Which rules fire. `seen` is `None` while no picture comes: no condition holds then, also not that
@@ -101,7 +108,15 @@ impl Trigger {
     fn interrupted(&mut self, now: Instant) -> Option<Firing> {
         let gap = self.rule.gap;
         let over = |stretch: &mut Stretch| now.saturating_duration_since(stretch.held_at) >= gap;
-        let stretch = self.stretch.take_if(over)?;
+        if !self.stretch.as_mut().is_some_and(over) {
+            return None;
+        }
+        self.ended()
+    }
+
+    /// The stretch is over, and that is told where its beginning was.
+    fn ended(&mut self) -> Option<Firing> {
+        let stretch = self.stretch.take()?;
         let held = stretch.held_at.saturating_duration_since(stretch.since);
         (stretch.told && self.rule.at_end).then(|| Firing {
             rule: Arc::clone(&self.rule),
@@ -255,7 +270,22 @@ mod tests {
         assert_eq!(smile.observe(Some(&happy), now).len(), 1);
         smile.replace(&rules(lines));
         assert!(smile.observe(Some(&happy), now).is_empty(), "it still rests");
-        smile.replace(&rules("emotion = \"happy\"\nfor_s = 0\nrest_s = 30"));
+        assert!(smile.replace(&rules("emotion = \"happy\"\nfor_s = 0\nrest_s = 30")).is_empty(), "no at_end");
         assert_eq!(smile.observe(Some(&happy), now).len(), 1, "another rule");
+    }
+
+    #[test]
+    fn what_began_ends_with_its_rule_and_with_the_daemon() {
+        let lines = "emotion = \"happy\"\nfor_s = 0\nat_end = true";
+        let happy = seen(HAPPY, 0.8, 1);
+        let mut smile = triggers(lines);
+        smile.observe(Some(&happy), Instant::now());
+        let phases = |firings: Vec<Firing>| firings.iter().map(|firing| firing.phase).collect::<Vec<_>>();
+        assert_eq!(phases(smile.replace(&[])), [Phase::End]);
+        assert!(smile.close().is_empty());
+        let mut smile = triggers(lines);
+        smile.observe(Some(&happy), Instant::now());
+        assert_eq!(phases(smile.close()), [Phase::End]);
+        assert!(smile.close().is_empty(), "once");
     }
 }

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::error::WebError;
+use crate::base::secret::Secret;
 
 /// Shorter ones can be guessed.
 const SHORTEST: usize = 16;
@@ -25,21 +26,16 @@ const COOKIE_AGE_S: u32 = 365 * 24 * 3600;
 /// The secret that clients must know.
 #[derive(Debug)]
 pub struct Token {
-    text: String,
+    text: Secret,
     /// What the cookie holds: made from the token, so that it outlives a restart, but not the token.
-    session: String,
+    session: Secret,
 }
 
 impl Token {
     /// The only line of `path`.
     pub fn read(path: &Path) -> Result<Self, WebError> {
-        let key = "web.token_file";
-        let text = std::fs::read_to_string(path).map_err(|source| WebError::Read {
-            key,
-            path: path.to_owned(),
-            source,
-        })?;
-        let text = text.trim_end_matches(['\r', '\n']);
+        let secret = Secret::read(path).map_err(WebError::Token)?;
+        let text = secret.reveal();
         let sound = text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !sound {
             return Err(WebError::WeakToken { path: path.to_owned() });
@@ -51,16 +47,16 @@ impl Token {
         let mut mac = Hmac::<Sha256>::new_from_slice(text.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(b"emotiond session");
         let session = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
-        Self { text: text.to_owned(), session }
+        Self { text: Secret::from(text.to_owned()), session: session.into() }
     }
 
     /// Takes as long for a wrong text as for the right one, once it has its length.
     pub fn is(&self, text: &str) -> bool {
-        self.text.as_bytes().ct_eq(text.as_bytes()).into()
+        self.text.reveal().as_bytes().ct_eq(text.as_bytes()).into()
     }
 
     fn is_session(&self, text: &str) -> bool {
-        self.session.as_bytes().ct_eq(text.as_bytes()).into()
+        self.session.reveal().as_bytes().ct_eq(text.as_bytes()).into()
     }
 }
 
@@ -111,7 +107,7 @@ impl Access {
 
     /// The header that logs a browser in; out without a session.
     pub fn set_cookie(&self, logged_in: bool) -> String {
-        let session = self.token.as_ref().filter(|_| logged_in).map_or("", |token| &token.session);
+        let session = self.token.as_ref().filter(|_| logged_in).map_or("", |token| token.session.reveal());
         let age = if logged_in { COOKIE_AGE_S } else { 0 };
         let secure = if self.tls { "; Secure" } else { "" };
         format!("{}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}", self.cookie_name())

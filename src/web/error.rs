@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::secret::SecretError;
+
 use super::tls::{Doubt, PairError};
 
 /// Why the part cannot start; all but [`WebError::Thread`] are mistakes in the configuration. An
@@ -11,6 +13,8 @@ use super::tls::{Doubt, PairError};
 pub enum WebError {
     #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
     Read { key: &'static str, path: PathBuf, source: io::Error },
+    #[error("web.token_file: {0}")]
+    Token(SecretError),
     #[error(
         "unable to use {} (web.token_file): a token has at least 16 characters and no spaces (`openssl rand -hex 24` makes one)",
         path.display()

@@ -23,7 +23,13 @@ const HOUSE: &[Room] = &[
     Room {
         name: "base",
         uses: "",
-        does: &[("atomic_file", "files"), ("clock", "clock"), ("part", "threads"), ("secret", "files")],
+        does: &[
+            ("atomic_file", "files"),
+            ("clock", "clock"),
+            ("part", "threads"),
+            ("process_group", "files"),
+            ("secret", "files"),
+        ],
     },
     Room { name: "vocabulary", uses: "", does: &[] },
     Room { name: "config", uses: "base vocabulary", does: &[("*", "files")] },

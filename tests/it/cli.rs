@@ -124,7 +124,7 @@ fn configurations_that_are_wrong_are_refused() {
     let error = failure(&["check", "--config", "/nowhere.toml"], 78);
     assert!(error.starts_with("unable to read configuration /nowhere.toml"), "{error}");
     let error = failure(&["check", "--set", "mqtt.password_file=/nowhere/secret"], 78);
-    assert!(error.contains("/nowhere/secret (mqtt.password_file)"), "{error}");
+    assert!(error.contains("mqtt.password_file: unable to read /nowhere/secret"), "{error}");
     assert_eq!(emotiond(&["classify"]).status.code(), Some(2), "wrong usage");
     let error = failure(&["people", "list", "--instance", "nowhere"], 78);
     assert!(error.contains("unable to read configuration /etc/emotiond/emotiond@nowhere.toml"), "{error}");
@@ -187,9 +187,9 @@ token_file = \"/nowhere/rule\"
     let expected = [
         ("emotiond: detector.model: ", "/nowhere/y.tflite"),
         ("mine.toml:2: classifier.model: ", "/nowhere/x.tflite"),
-        ("mine.toml:5: ", "/nowhere/secret (mqtt.password_file)"),
+        ("mine.toml:5: ", "mqtt.password_file: unable to read /nowhere/secret"),
         ("mine.toml:6: ", "/nowhere/ca.pem (mqtt.ca_file)"),
-        ("mine.toml:8: ", "/nowhere/token (web.token_file)"),
+        ("mine.toml:8: ", "web.token_file: unable to read /nowhere/token"),
         ("mine.toml:9: ", "/nowhere/cert.pem"),
         ("rule \"chime\"", "/nowhere/rule"),
         ("/nowhere/chime", "rule \"chime\""),

@@ -19,15 +19,15 @@ use crate::support::mosquitto::{DEADLINE, Message, Mosquitto, Watcher, address, 
 use crate::support::stand_in::{Gate, certificates, impostor, run};
 
 /// The part as the daemon runs it.
-struct Device {
-    mqtt: Mqtt,
-    commands: mpsc::Receiver<Command>,
+pub struct Device {
+    pub mqtt: Mqtt,
+    pub commands: mpsc::Receiver<Command>,
     shutdown: Shutdown,
     thread: Option<Part>,
 }
 
 impl Device {
-    fn start(config: &config::Mqtt) -> Self {
+    pub fn start(config: &config::Mqtt) -> Self {
         let shutdown = Shutdown::default();
         let (sender, commands) = mpsc::channel();
         let on_command = move |command| {
@@ -38,7 +38,7 @@ impl Device {
             .expect("a broker is configured");
         Self { mqtt, commands, shutdown, thread: Some(thread) }
     }
-    fn connected(config: &config::Mqtt) -> Self {
+    pub fn connected(config: &config::Mqtt) -> Self {
         let device = Self::start(config);
         eventually("a connection", || device.mqtt.status().connected);
         device
@@ -47,12 +47,12 @@ impl Device {
         self.thread.as_ref().expect("running").beats()
     }
     /// Waits until the reason for having no connection is `cause`.
-    fn wait_for_error(&self, cause: &str) {
+    pub fn wait_for_error(&self, cause: &str) {
         eventually(cause, || self.mqtt.status().last_error.is_some_and(|error| error.contains(cause)));
     }
     /// Fails if the thread does not end soon: a second is promised, a wait for the broker would
     /// take five.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.shutdown.request();
         let thread = self.thread.take().expect("running");
         within(Duration::from_secs(4), "the thread's end", || thread.is_finished());
@@ -67,12 +67,12 @@ impl Drop for Device {
 }
 
 /// The configuration with `url`, and `more` keys of its section.
-fn config(url: &str, more: &str) -> config::Mqtt {
+pub fn config(url: &str, more: &str) -> config::Mqtt {
     let text = format!("[mqtt]\nurl = \"{url}\"\nbase_topic = \"e/t\"\ndiscovery = false\n{more}\n");
     Config::parse(&text, "test.toml", &BTreeMap::new()).expect("valid").mqtt
 }
 
-fn plain(host: &str) -> config::Mqtt {
+pub fn plain(host: &str) -> config::Mqtt {
     config(&format!("mqtt://{host}"), "")
 }
 
@@ -382,6 +382,7 @@ fn a_broker_that_never_answers_is_given_up_and_does_not_hold_up_the_stop() {
     let before = device.beats();
     eventually("heartbeats meanwhile", || device.beats() > before + 3);
     device.wait_for_error("the broker does not answer");
+
     eventually("another try", || connections.load(Ordering::SeqCst) == 2);
     device.stop();
 }
@@ -466,6 +467,11 @@ fn a_broker_can_ask_for_a_client_certificate() {
     let ca = format!("ca_file = \"{}\"", broker.path("ca.pem"));
     Device::start(&config(&url, &ca)).wait_for_error("set mqtt.client_cert_file and mqtt.client_key_file");
     let (cert, key) = (broker.path("client.pem"), broker.path("client.key"));
+    let others =
+        format!("{ca}\nclient_cert_file = \"{cert}\"\nclient_key_file = \"{}\"", broker.path("server.key"));
+    let error =
+        mqtt::start(&config(&url, &others), Shutdown::default(), |_| {}).map(drop).expect_err("not its key");
+    assert!(error.to_string().contains("the key belongs to another certificate"), "{error}");
     let files = format!("{ca}\nclient_cert_file = \"{cert}\"\nclient_key_file = \"{key}\"");
     Device::connected(&config(&url, &files)).stop();
 }
@@ -483,7 +489,7 @@ fn unusable_files_are_found_before_the_start() {
     for (more, message) in [
         (
             "username = \"u\"\npassword_file = \"/absent\"".to_owned(),
-            "unable to read /absent (mqtt.password_file): No such file or directory".to_owned(),
+            "mqtt.password_file: unable to read /absent: No such file or directory".to_owned(),
         ),
         (
             format!("password_file = \"{file}\""),

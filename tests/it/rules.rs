@@ -150,6 +150,50 @@ fn a_command_gets_the_facts_and_one_that_hangs_is_killed() {
 }
 
 #[test]
+fn what_has_left_its_group_ends_too_and_much_output_is_cut() {
+    let broker = Mosquitto::start();
+    let folder = tempfile::tempdir().expect("folder");
+    let pid = folder.path().join("pid").display().to_string();
+    let rules = format!(
+        "[[rules.rule]]\nname = \"away\"\nemotion = \"happy\"\nfor_s = 0\nlimit_s = 0.5\n\
+         command = [\"sh\", \"-c\", \"setsid sh -c 'echo $$ > {pid}; sleep 1000' & sleep 1000\"]\n\
+         [[rules.rule]]\nname = \"chatter\"\nemotion = \"happy\"\nfor_s = 0\n\
+         command = [\"sh\", \"-c\", \"yes loud | head -c 1000000; echo the end >&2\"]\n"
+    );
+    let daemon = setup(&rules, &broker).start();
+    daemon.wait_for_log("sh took longer than 0.5 s (limit_s) and was killed");
+    let pid = fs::read_to_string(&pid).expect("reads");
+    eventually("it has ended", || !runs(&pid));
+    daemon.wait_for_log("bytes more that its command said are left out");
+    assert!(daemon.log().len() < 60_000, "{} bytes", daemon.log().len());
+    assert!(!daemon.log().contains("the end"));
+}
+
+#[test]
+fn what_began_ends_with_the_daemon_and_with_its_rule() {
+    let broker = Mosquitto::start();
+    let watcher = Watcher::new(&broker);
+    let told = tempfile::tempdir().expect("folder");
+    let told = told.path().join("told").display().to_string();
+    let rules = format!(
+        "[[rules.rule]]\nname = \"lamp\"\nemotion = \"happy\"\nfor_s = 0\nat_end = true\npublish = \"house/lamp\"\n\
+         payload = \"ON\"\nend_payload = \"OFF\"\ncommand = [\"sh\", \"-c\", \"cat >> {told}\"]\n"
+    );
+    let mut daemon = setup(&rules, &broker).start();
+    watcher.wait_for("house/lamp", "ON");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended().code(), Some(0));
+    watcher.wait_for("house/lamp", "OFF");
+    assert!(fs::read_to_string(&told).expect("reads").contains("\"phase\":\"end\""));
+
+    let daemon = setup(&rules, &broker).start();
+    watcher.wait_for("house/lamp", "ON");
+    fs::write(daemon.path("emotiond.toml"), "").expect("writes");
+    daemon.signal(Signal::HUP);
+    watcher.wait_for("house/lamp", "OFF");
+}
+
+#[test]
 fn a_running_command_ends_with_the_daemon() {
     let broker = Mosquitto::start();
     let folder = tempfile::tempdir().expect("folder");
@@ -189,7 +233,7 @@ fn rules_are_reloaded_and_bad_ones_refused() {
 
     for (line, message) in [
         ("command = [\"/nowhere/program\"]", "unable to use /nowhere/program"),
-        ("post = \"http://x/\"\ntoken_file = \"/nowhere/token\"", "unable to read token file /nowhere/token"),
+        ("post = \"http://x/\"\ntoken_file = \"/nowhere/token\"", "unable to read /nowhere/token"),
         ("publish = \"a/#\"", "emotiond.toml:5: rules.rule.publish: "),
     ] {
         let mut daemon = setup(&format!("{rule}{line}\n"), &broker).start();

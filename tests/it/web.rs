@@ -429,7 +429,7 @@ fn what_is_not_safe_does_not_start() {
     let cases: [(&[(&str, &str)], &str); 3] = [
         (&[("web.listen", "0.0.0.0:0")], "set web.token_file"),
         (&[("web.token_file", short.to_str().expect("text"))], "a token has at least 16 characters"),
-        (&[("web.token_file", "/nowhere")], "unable to read /nowhere (web.token_file)"),
+        (&[("web.token_file", "/nowhere")], "web.token_file: unable to read /nowhere"),
     ];
     for (settings, message) in cases {
         for command in ["run", "check"] {

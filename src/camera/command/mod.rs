@@ -16,6 +16,7 @@ use self::stream::{Piece, Splitter};
 use super::source::{Camera, CameraError, first_frame};
 use crate::base::printable::without_credentials;
 use crate::base::process_group::{Group, PRIVATE};
+use crate::base::secret::Secret;
 use crate::config::{self, CommandFormat, Pace};
 use crate::media::decode;
 use crate::vocabulary::frame::Frame;
@@ -68,8 +69,8 @@ impl CommandCamera {
     ///
     /// # Errors
     /// [`CameraError::Open`] when it cannot be started.
-    pub fn open(words: &[String], config: &config::Camera) -> Result<Self, CameraError> {
-        let program = words.first().cloned().unwrap_or_default();
+    pub fn open(words: &[Secret], config: &config::Camera) -> Result<Self, CameraError> {
+        let program = words.first().map_or("", Secret::reveal).to_owned();
         let failed = |error: io::Error| CameraError::Open {
             source_name: format!("command {program}"),
             reason: match error.kind() {
@@ -79,7 +80,7 @@ impl CommandCamera {
             },
         };
         let mut command = Command::new(&program);
-        command.args(words.get(1..).unwrap_or_default()).process_group(0);
+        command.args(words.iter().skip(1).map(Secret::reveal)).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for name in PRIVATE {
             command.env_remove(name);
@@ -293,7 +294,7 @@ fn find(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-fn pi_words(program: &Path, config: &config::Camera) -> Vec<String> {
+fn pi_words(program: &Path, config: &config::Camera) -> Vec<Secret> {
     let (width, height, fps) = (config.width.to_string(), config.height.to_string(), config.fps.to_string());
     let words = [
         &*program.to_string_lossy(),
@@ -306,7 +307,7 @@ fn pi_words(program: &Path, config: &config::Camera) -> Vec<String> {
         &format!("--framerate={fps}"),
         "--output=-",
     ];
-    words.map(str::to_owned).to_vec()
+    words.map(|word| Secret::from(word.to_owned())).to_vec()
 }
 
 /// The last line that a program wrote, without what could be a password.
