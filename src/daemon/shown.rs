@@ -81,6 +81,7 @@ fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, De
         broker: match &broker {
             None => Part::well("off"),
             Some(status) if status.connected => Part::well("connected"),
+            Some(status) if status.yielding => Part::unwell("yielding"),
             Some(_) => Part::unwell("away"),
         },
         display: match (driver, &panel) {

@@ -16,6 +16,27 @@ pub fn is_lasting(error: &ConnectionError) -> bool {
     )
 }
 
+/// Whether the broker sent more than is taken.
+pub const fn is_oversized(error: &ConnectionError) -> bool {
+    matches!(
+        error,
+        ConnectionError::MqttState(StateError::Deserialization(PacketError::PayloadSizeLimitExceeded(_)))
+    )
+}
+
+/// Whether it is as with a server that is no MQTT broker, or one that expects TLS.
+pub fn is_strange(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::Io(error) | ConnectionError::MqttState(StateError::Io(error)) => {
+            matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+        }
+        ConnectionError::NetworkTimeout | ConnectionError::NotConnAck(_) | ConnectionError::MqttState(_) => {
+            true
+        }
+        _ => false,
+    }
+}
+
 /// One line: what happened and, where one is known, the remedy.
 pub fn describe(error: &ConnectionError) -> String {
     match error {
@@ -63,6 +84,7 @@ fn io(error: &io::Error) -> String {
     let text = error.to_string();
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused (is the broker running?)".to_owned(),
+        io::ErrorKind::ConnectionReset => "the broker ended the connection".to_owned(),
         _ if text.contains("SSL routines") => tls(&text),
         _ => text,
     }
@@ -73,9 +95,12 @@ fn io(error: &io::Error) -> String {
 fn tls(text: &str) -> String {
     if let Some((_, verification)) = text.split_once("certificate verify failed") {
         let detail = verification.rsplit_once('(').map_or("", |(_, detail)| detail.trim_end_matches(')'));
-        return format!(
-            "the broker's certificate is not trusted: {detail} (check mqtt.ca_file and the host name in mqtt.url)"
-        );
+        let remedy = if detail.contains("expired") || detail.contains("not yet valid") {
+            "renew it, or set the clock of this device"
+        } else {
+            "check mqtt.ca_file and the host name in mqtt.url"
+        };
+        return format!("the broker's certificate is not trusted: {detail} ({remedy})");
     }
     let reason = text
         .split_once("SSL routines:")

@@ -14,18 +14,21 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, Publish,
-    SubscribeReasonCode,
+    SubscribeReasonCode, Transport,
 };
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::cause;
-use super::claim::Claim;
+use super::claim::{Claim, Phase, Speaker, Step};
+use super::limits::{AtRisk, Lesson, Limits, MAX_PACKET};
+use super::probe;
 use super::session::{CHANNEL, Session};
 use super::shared::{Command, PRESS, Shared, json};
 use super::topics::Topic;
 use crate::base::backoff::Backoff;
 use crate::base::chance;
 use crate::base::part::Pulse;
+use crate::base::printable::printable;
 use crate::base::shutdown::Shutdown;
 
 /// How often the thread shows that it lives and looks whether it shall end.
@@ -42,9 +45,6 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long one that holds this device's id may take to say so.
-const ANSWER: Duration = Duration::from_millis(1500);
-
 /// Home Assistant asks every device at once when it starts; the answers are spread over this time.
 const ANNOUNCE_WITHIN: Duration = Duration::from_secs(8);
 
@@ -59,12 +59,16 @@ const STEADY: Duration = Duration::from_secs(10);
 enum End {
     Shutdown,
     /// Another device speaks for this one's id.
-    Duplicate(Claim),
+    Duplicate,
 }
+
+/// Commands that are kept until it is known that they are for this device.
+const MOST_COMMANDS: usize = 32;
 
 pub struct Client {
     options: MqttOptions,
-    claim: Claim,
+    speaker: Speaker,
+    limits: Limits,
     /// Home Assistant is listened to.
     discovery: bool,
     shared: Arc<Shared>,
@@ -76,14 +80,14 @@ pub struct Client {
 impl Client {
     pub fn new(
         options: MqttOptions,
-        claim: Claim,
+        speaker: Speaker,
         discovery: bool,
         shared: Arc<Shared>,
         shutdown: Shutdown,
         on_command: Box<dyn FnMut(Command) + Send>,
         pulse: Pulse,
     ) -> Self {
-        Self { options, claim, discovery, shared, shutdown, on_command, pulse }
+        Self { options, speaker, limits: Limits::default(), discovery, shared, shutdown, on_command, pulse }
     }
 
     /// Connects, again and again, until shutdown.
@@ -97,15 +101,16 @@ impl Client {
             network.set_tcp_nodelay(true);
             network.set_connection_timeout(CONNECT_TIMEOUT);
             connection.set_network_options(network);
-            let mut session = Session::new(client);
+            let mut session = Session::new(client, self.limits.careful());
             let pause = match self.session(&mut session, &mut connection, &mut tick).await {
                 Ok(End::Shutdown) => return,
-                Ok(End::Duplicate(other)) => {
-                    self.yield_to(&other);
+                Ok(End::Duplicate) => {
+                    self.yielded();
                     LONGEST_PAUSE
                 }
                 Err(error) => {
-                    self.failed(&session, cause::describe(&error));
+                    let cause = self.cause(&session, &error, &mut tick).await;
+                    self.failed(&mut session, &error, cause);
                     if session.connected.is_some_and(|since| since.elapsed() >= STEADY) {
                         backoff.reset();
                     }
@@ -113,6 +118,7 @@ impl Client {
                 }
             };
             drop((session, connection));
+            self.speaker.ended();
             if self.pause(pause.mul_f64(1.0 - 0.5 * chance::share()), &mut tick).await {
                 return;
             }
@@ -128,10 +134,14 @@ impl Client {
     ) -> Result<End, ConnectionError> {
         while let Some(event) = self.next_event(session, connection, tick).await {
             self.handle(session, event?);
-            if let Some(other) = session.duplicate.take() {
-                // Without a word, and without the will: the other one is online.
-                let _ = timeout(FAREWELL, session.leave(connection)).await;
-                return Ok(End::Duplicate(other));
+            if let Phase::Yielding { held, .. } = *self.speaker.phase() {
+                // Without the will. One that has said that it is online says that it is not; should the other one
+                // be, that says so again.
+                if held {
+                    self.shared.lock().outbox.part();
+                }
+                let _ = timeout(FAREWELL, self.leave(session, connection)).await;
+                return Ok(End::Duplicate);
             }
         }
         if session.connected.is_some() && timeout(FAREWELL, self.farewell(session, connection)).await.is_err()
@@ -158,7 +168,7 @@ impl Client {
                 _ = tick.tick() => {
                     self.pulse.beat();
                     // What a short run has seen is still told once the id is known to be ours.
-                    if self.shutdown.requested() && session.asking.is_none() {
+                    if self.shutdown.requested() && !self.speaker.is_asking() {
                         return None;
                     }
                     self.timers(session);
@@ -169,8 +179,9 @@ impl Client {
 
     /// Does what has become due.
     fn timers(&mut self, session: &mut Session) {
-        if session.asking.take_if(|until| Instant::now() >= *until).is_some() {
-            if !session.heard_itself {
+        let now = Instant::now();
+        if let Some(step) = self.speaker.due(now) {
+            if !self.speaker.heard_itself() {
                 // MQTT 3.1.1 has no word for it: the broker acknowledges what it throws away.
                 let name = self.shared.topics.name(Topic::Instance);
                 log::warn!(
@@ -178,7 +189,15 @@ impl Client {
                     self.address()
                 );
             }
-            self.hold(session);
+            self.take(session, step);
+        }
+        session.timers(&self.shared, now);
+        if session.careful && session.connected.is_some_and(|since| now - since >= STEADY) {
+            log::info!("the connection to broker {} lasts", self.address());
+            self.limits.lasted();
+            session.careful = false;
+            session.at_risk = AtRisk::default();
+            session.hand_over(&self.shared);
         }
         if session.announce.take_if(|at| Instant::now() >= *at).is_some() {
             log::info!("Home Assistant has started: announcing this device");
@@ -196,7 +215,7 @@ impl Client {
         match event {
             Event::Incoming(Packet::ConnAck(_)) => self.connected(session),
             Event::Incoming(Packet::PubAck(ack)) => {
-                if let Some(ticket) = session.unacknowledged.remove(&ack.pkid) {
+                if let Some(ticket) = session.acknowledged(ack.pkid) {
                     self.shared.lock().outbox.delivered(ticket);
                 }
                 session.hand_over(&self.shared);
@@ -212,10 +231,11 @@ impl Client {
     }
 
     fn connected(&mut self, session: &mut Session) {
-        session.connected = Some(Instant::now());
-        // A broker that never acknowledges the subscription is none to wait for.
-        session.asking = Some(Instant::now() + Duration::from_secs(CONNECT_TIMEOUT));
-        session.subscribe(self.subscriptions().iter().map(|topic| self.shared.topics.name(*topic)));
+        let now = Instant::now();
+        session.connected = Some(now);
+        self.shared.lock().linked = true;
+        self.speaker.connected(now);
+        session.subscribe(self.subscriptions(), &self.shared.topics);
     }
 
     /// Everything that is listened to: commands, Home Assistant, and what others say in this
@@ -223,72 +243,89 @@ impl Client {
     fn subscriptions(&self) -> Vec<Topic> {
         let mut topics = vec![Topic::Instance, Topic::Availability];
         topics.extend(Topic::COMMANDS);
-        topics.extend(self.discovery.then_some(Topic::HomeAssistantStatus));
+        // Without discovery it is taken back what an earlier run has announced.
+        topics.push(if self.discovery { Topic::HomeAssistantStatus } else { Topic::Discovery });
+        topics.retain(|topic| self.limits.listens(*topic));
         topics
     }
 
     fn subscribed(&mut self, session: &mut Session, codes: &[SubscribeReasonCode]) {
-        for (topic, code) in self.subscriptions().iter().zip(codes) {
-            if *code == SubscribeReasonCode::Failure {
+        let (topics, done) = session.subscribed(codes.len());
+        for (topic, code) in topics.iter().zip(codes) {
+            if *code == SubscribeReasonCode::Failure && *topic != Topic::Discovery {
                 let name = self.shared.topics.name(*topic);
                 log::warn!("broker {} refuses the subscription to {name} (check its ACL)", self.address());
             }
         }
-        self.say_who(session);
-        if self.claim.holds {
-            session.asking = None;
-            self.hold(session);
+        if !done {
+            self.speaker.connected(Instant::now());
         } else {
-            session.asking = Some(Instant::now() + ANSWER);
+            let step = self.speaker.subscribed(Instant::now());
+            self.say_who(session);
+            self.take(session, step);
         }
     }
 
     fn say_who(&self, session: &mut Session) {
-        self.shared.lock().outbox.claim(json(&self.claim));
+        self.shared.lock().outbox.claim(json(self.speaker.claim()));
         session.hand_over(&self.shared);
+    }
+
+    fn take(&mut self, session: &mut Session, step: Step) {
+        match step {
+            // Said with the subscription.
+            Step::Say if self.speaker.is_asking() => {}
+            Step::Say => self.say_who(session),
+            Step::Restate => {
+                self.say_who(session);
+                session.restate = Some(Instant::now() + RESTATE_AFTER);
+            }
+            Step::Hold => self.hold(session),
+            // The session looks at the phase.
+            Step::Yield => {}
+        }
     }
 
     /// The id is ours: everything may be said.
     fn hold(&mut self, session: &mut Session) {
-        log::info!("connected to broker {}", self.address());
-        self.claim.hold(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0));
+        let level = if session.careful { log::Level::Debug } else { log::Level::Info };
+        log::log!(level, "connected to broker {}", self.address());
+        self.speaker.began(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0));
+        session.at_risk.subscription = None;
         {
             let mut state = self.shared.lock();
             state.connected = true;
+            state.yielding = false;
             state.last_error = None;
             state.connections += 1;
             state.outbox.connected(Instant::now());
             state.outbox.hold();
         }
-        session.holding = true;
         session.hand_over(&self.shared);
+        for (topic, message) in std::mem::take(&mut session.commands) {
+            self.command(topic, &message);
+        }
     }
 
     /// Somebody speaks for this device's id.
     fn claimed(&mut self, session: &mut Session, message: &Publish) {
         let Ok(other) = serde_json::from_slice::<Claim>(&message.payload) else { return };
-        if other.instance == self.claim.instance || message.retain {
-            session.heard_itself = true;
-            return;
-        }
-        if other.goes_before(&self.claim) {
-            session.duplicate = Some(other);
-            return;
-        }
-        log::debug!("{} on {} asks for this device's id", other.instance, other.host);
-        self.say_who(session);
-        if other.holds {
-            // What it has said until now stands on the broker.
-            session.restate = Some(Instant::now() + RESTATE_AFTER);
+        if let Some(step) = self.speaker.heard(other, message.retain) {
+            self.take(session, step);
         }
     }
 
-    fn yield_to(&mut self, other: &Claim) {
-        self.claim.give_up();
+    fn yielded(&mut self) {
+        let Phase::Yielding { other, .. } = self.speaker.phase().clone() else { return };
         let known = self.ended(format!(
             "another device with the same id is connected, on host {} (give each its own device.id)",
-            other.host
+            printable(&other.host)
         ));
+        {
+            let mut state = self.shared.lock();
+            state.yielded += u64::from(!state.yielding);
+            state.yielding = true;
+        }
         if known {
             log::debug!("the id is still taken by {}", other.instance);
         } else {
@@ -305,17 +342,65 @@ impl Client {
     fn ended(&self, cause: String) -> bool {
         let mut state = self.shared.lock();
         state.connected = false;
+        state.linked = false;
         state.outbox.disconnected();
         state.last_error.replace(cause.clone()) == Some(cause)
     }
 
+    /// Why there is no connection, and which kind of server is there instead of a broker.
+    async fn cause(&self, session: &Session, error: &ConnectionError, tick: &mut Interval) -> String {
+        let cause = cause::describe(error);
+        let known = self.shared.lock().last_error.as_ref().is_some_and(|last| last.starts_with(&cause));
+        let (host, port) = self.options.broker_address();
+        let plain = matches!(self.options.transport(), Transport::Tcp);
+        if known {
+            return self.shared.lock().last_error.clone().unwrap_or(cause);
+        }
+        if session.connected.is_some() || !plain || !cause::is_strange(error) {
+            return cause;
+        }
+        let found = tokio::select! {
+            found = probe::who_answers(&host, port) => found,
+            () = self.until_shutdown(tick) => None,
+        };
+        found.map_or(cause.clone(), |found| format!("{cause}: {found}"))
+    }
+
+    async fn until_shutdown(&self, tick: &mut Interval) {
+        while !self.shutdown.requested() {
+            tick.tick().await;
+            self.pulse.beat();
+        }
+    }
+
     /// Notes the end of a connection or the failure to get one; logs what is new.
-    fn failed(&self, session: &Session, cause: String) {
+    fn failed(&mut self, session: &mut Session, error: &ConnectionError, cause: String) {
         let known = self.ended(cause.clone());
-        if session.connected.is_some() {
-            log::warn!("lost broker {}: {cause}", self.address());
-        } else if !known {
-            log::warn!("unable to connect to broker {}: {cause}; trying again", self.address());
+        let Some(since) = session.connected else {
+            if !known {
+                log::warn!("unable to connect to broker {}: {cause}; trying again", self.address());
+            }
+            return;
+        };
+        // One that ends again and again is told of until it is looked into.
+        let level = if session.careful { log::Level::Debug } else { log::Level::Warn };
+        log::log!(level, "lost broker {}: {cause}", self.address());
+        session.at_risk.oversized = cause::is_oversized(error);
+        let address = self.address();
+        match self.limits.ended(since.elapsed() < STEADY, &session.at_risk) {
+            Some(Lesson::TooLarge { topic, bytes }) => {
+                self.shared.lock().limit = self.limits.limit();
+                log::error!(
+                    "broker {address} ends the connection at a message of {bytes} bytes on {topic}: from now on such \
+                     large ones are left out (its max_packet_size?)"
+                );
+            }
+            Some(Lesson::Deaf(topic)) => log::error!(
+                "broker {address} keeps a message of more than {MAX_PACKET} bytes on {}, which is not listened to any \
+                 more (delete it there)",
+                self.shared.topics.name(topic)
+            ),
+            None => {}
         }
     }
 
@@ -323,7 +408,25 @@ impl Client {
         let Some(topic) = self.shared.topics.find(&message.topic, &self.subscriptions()) else { return };
         match topic {
             Topic::Instance => self.claimed(session, message),
-            _ if !session.holding => {}
+            Topic::Availability if self.speaker.is_asking() => {
+                self.speaker.kept(message.payload.as_ref() == b"online");
+            }
+            Topic::Discovery => {
+                if message.retain && !message.payload.is_empty() {
+                    log::info!(
+                        "taking back what was announced on {} (mqtt.discovery is false)",
+                        message.topic
+                    );
+                    self.shared.lock().outbox.set(Topic::Discovery, Vec::new());
+                    session.hand_over(&self.shared);
+                }
+            }
+            // It may be another device's.
+            command if !self.speaker.is_holding() => {
+                if Topic::COMMANDS.contains(&command) && session.commands.len() < MOST_COMMANDS {
+                    session.commands.push((command, message.clone()));
+                }
+            }
             // The will of a connection that the broker gave up late, such as one before a power cut.
             Topic::Availability if message.payload.as_ref() == b"offline" && !message.retain => {
                 self.shared.lock().outbox.again(|topic| topic == Topic::Availability);
@@ -362,6 +465,11 @@ impl Client {
     /// is right when it did not acknowledge.
     async fn farewell(&mut self, session: &mut Session, connection: &mut EventLoop) {
         self.shared.lock().outbox.close();
+        self.leave(session, connection).await;
+    }
+
+    /// Disconnects once the broker has all that there is to say.
+    async fn leave(&mut self, session: &mut Session, connection: &mut EventLoop) {
         session.hand_over(&self.shared);
         while !session.is_done() {
             match connection.poll().await {

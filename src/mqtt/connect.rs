@@ -9,13 +9,10 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use rumqttc::{LastWill, MqttOptions, TlsConfiguration, Transport};
 
+use super::limits::MAX_PACKET;
 use super::topics::{Topic, Topics};
 use crate::base::secret::{Secret, SecretError};
 use crate::config;
-
-/// Largest packet that is taken or sent, in bytes. A `state` with a hundred faces has 30,000, and
-/// rumqttc's default of 10,240 would end the connection.
-const MAX_PACKET: usize = 1 << 20;
 
 /// Name of the systemd credential (`LoadCredential=`) that holds the password.
 const CREDENTIAL: &str = "mqtt-password";

@@ -13,7 +13,9 @@ mod client;
 mod connect;
 mod discovery;
 mod forget;
+mod limits;
 mod outbox;
+mod probe;
 mod session;
 mod shared;
 mod topics;
@@ -33,7 +35,7 @@ use crate::base::shutdown::Shutdown;
 use crate::base::topic::TopicName;
 use crate::config;
 use crate::vocabulary::wire;
-use claim::Claim;
+use claim::{Claim, Speaker};
 use client::Client;
 use outbox::{Letter, Outbox};
 use shared::{Shared, State, json, on_off};
@@ -47,6 +49,14 @@ pub struct Status {
     pub last_error: Option<String>,
     /// Connections after the first.
     pub reconnects: u64,
+    /// Another device speaks for this one's id.
+    pub yielding: bool,
+    /// How often another began to.
+    pub yielded: u64,
+    /// Messages that were left out because they are too large for the broker.
+    pub left_out: u64,
+    /// Messages of rules that were given up: too many at once, or too old when the broker was back.
+    pub letters_dropped: u64,
     /// Events that were lost because the broker was away for too long.
     pub events_dropped: u64,
 }
@@ -78,17 +88,13 @@ pub fn start(
     if config.discovery {
         outbox.set(Topic::Discovery, discovery::payload(config, &topics));
     }
-    let shared = Arc::new(Shared {
-        topics,
-        state: Mutex::new(State { outbox, connected: false, last_error: None, connections: 0 }),
-        wake: Notify::new(),
-    });
+    let shared = Arc::new(Shared { topics, state: Mutex::new(State::new(outbox)), wake: Notify::new() });
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(MqttError::Thread)?;
     let (own, discovery, on_command) = (Arc::clone(&shared), config.discovery, Box::new(on_command));
     let part = Part::spawn("mqtt", move |pulse| {
-        let client =
-            Client::new(options, Claim::new(run), discovery, own, shutdown, on_command, pulse.clone());
+        let speaker = Speaker::new(Claim::new(run));
+        let client = Client::new(options, speaker, discovery, own, shutdown, on_command, pulse.clone());
         runtime.block_on(client.run());
         // Dropping the runtime would wait for a host name to be looked up.
         runtime.shutdown_background();
@@ -144,12 +150,18 @@ impl Mqtt {
     /// when the broker cannot be reached for half a minute.
     pub fn letter(&self, topic: &TopicName, payload: Vec<u8>, retain: bool) {
         let letter = Letter { topic: topic.clone(), payload, retain, written: Instant::now() };
+        let before = self.0.lock().outbox.letters_dropped();
         self.publish(|outbox| outbox.rule(letter));
+        if before == 0 && self.0.lock().outbox.letters_dropped() > 0 {
+            log::warn!(
+                "messages of rules are given up: too many wait for the broker; further ones are only counted"
+            );
+        }
     }
 
     /// Publishes statistics if the broker can be reached now.
     pub fn stats(&self, stats: &wire::Stats) {
-        if self.0.lock().connected {
+        if self.0.lock().linked {
             let payload = json(stats);
             self.publish(|outbox| outbox.stats(payload));
         }
@@ -163,7 +175,7 @@ impl Mqtt {
 
     /// Publishes a picture, a JPEG, if the broker can be reached now. Nobody keeps it.
     pub fn face_image(&self, jpeg: Vec<u8>) {
-        if self.0.lock().connected {
+        if self.0.lock().linked {
             self.publish(|outbox| outbox.image(jpeg));
         }
     }
@@ -173,7 +185,11 @@ impl Mqtt {
         Status {
             connected: state.connected,
             last_error: state.last_error.clone(),
+            yielding: state.yielding,
+            yielded: state.yielded,
+            left_out: state.left_out,
             reconnects: state.connections.saturating_sub(1),
+            letters_dropped: state.outbox.letters_dropped(),
             events_dropped: state.outbox.events_dropped(),
         }
     }

@@ -48,6 +48,8 @@ pub struct Outbox {
     image: Option<Vec<u8>>,
     /// Who this is; goes before everything else.
     claim: Option<Vec<u8>>,
+    /// `offline`, for one who speaks for the id no more but did; nothing follows it.
+    parting: Option<Vec<u8>>,
     /// The id is ours: without that only the claim is sent.
     holding: bool,
     closed: bool,
@@ -71,6 +73,7 @@ impl Outbox {
             stats: None,
             image: None,
             claim: None,
+            parting: None,
             holding: false,
             closed: false,
         };
@@ -114,7 +117,9 @@ impl Outbox {
     /// There is a connection at `now`: letters that have become too old are given up.
     pub fn connected(&mut self, now: Instant) {
         let too_old = |letter: &Letter| now.saturating_duration_since(letter.written) > RULE_AGE;
+        let waiting = self.rules.messages.len();
         self.rules.forget(|letter| !letter.retain && too_old(letter));
+        self.rules.dropped += (waiting - self.rules.messages.len()) as u64;
     }
 
     /// Where a letter goes and whether it is retained; other messages have a topic of their own.
@@ -142,6 +147,13 @@ impl Outbox {
         self.claim = Some(payload);
     }
 
+    /// Says `offline` over this connection, and nothing more: the id is another's.
+    pub fn part(&mut self) {
+        self.holding = false;
+        self.claim = None;
+        self.parting = Some(b"offline".to_vec());
+    }
+
     /// From now on everything may be sent.
     pub fn hold(&mut self) {
         self.holding = true;
@@ -161,8 +173,11 @@ impl Outbox {
         self.closed = true;
     }
 
-    /// What to send now: the claim, retained topics, then the rings in order, then what may get lost.
+    /// What to send now: the parting word alone, else the claim, retained topics, then the rings in order, then what may get lost.
     pub fn next(&self) -> Option<(Ticket, &[u8])> {
+        if let Some(parting) = &self.parting {
+            return Some((Ticket { topic: Topic::Availability, number: 0 }, parting));
+        }
         if let Some(claim) = &self.claim {
             return Some((Ticket { topic: Topic::Instance, number: 0 }, claim));
         }
@@ -186,6 +201,9 @@ impl Outbox {
 
     /// What [`Self::next`] answered is on its way.
     pub fn sent(&mut self, ticket: Ticket) {
+        if self.parting.take().is_some() {
+            return;
+        }
         match ticket.topic {
             Topic::Event => self.events.sent += 1,
             Topic::Error => self.errors.sent += 1,
@@ -223,11 +241,23 @@ impl Outbox {
         self.stats = None;
         self.image = None;
         self.claim = None;
+        self.parting = None;
         self.holding = false;
         self.rules.forget(|letter| letter.retain);
         for letter in self.kept.values() {
             self.rules.push(letter.clone());
         }
+    }
+
+    /// What [`Self::next`] answered is left out: the broker does not take it.
+    pub fn left_out(&mut self, ticket: Ticket) {
+        self.sent(ticket);
+        self.delivered(ticket);
+    }
+
+    /// Messages of rules that were pushed out of the full ring or became too old.
+    pub fn letters_dropped(&self) -> u64 {
+        self.rules.dropped
     }
 
     /// Events that were pushed out of the full ring.
@@ -373,6 +403,7 @@ mod tests {
         outbox.hold();
         outbox.connected(start + Duration::from_secs(40));
         assert_eq!(texts(&mut outbox), ["online", "offline", "gong", "OFF"]);
+        assert_eq!(outbox.letters_dropped(), 1, "the chime was too old");
         outbox.disconnected();
         outbox.hold();
         outbox.connected(start + Duration::from_secs(60));
@@ -395,6 +426,20 @@ mod tests {
         drain(&mut outbox);
         outbox.again(|topic| topic == Topic::Availability);
         assert_eq!(texts(&mut outbox), ["online"]);
+    }
+
+    #[test]
+    fn who_yields_says_offline_and_everything_at_the_next_connection() {
+        let mut outbox = held();
+        drain(&mut outbox);
+        outbox.event("a".into());
+        outbox.part();
+        assert_eq!(texts(&mut outbox), ["offline"]);
+        outbox.disconnected();
+        outbox.claim("who".into());
+        assert_eq!(texts(&mut outbox), ["who"]);
+        outbox.hold();
+        assert_eq!(texts(&mut outbox), ["online", "offline", "a"]);
     }
 
     #[test]

@@ -268,7 +268,7 @@ pub struct Part {
     /// Nothing is to be done about it. What is switched off is well, too.
     pub well: bool,
     /// Camera: `starting`, `off`, `streaming`, `damaged` (none of its pictures is whole), `lost` or `ended`; broker:
-    /// `connected`, `away` or `off`; display: `shown`, `preview`, `absent` or `off`; pipeline: `running` or `failing`.
+    /// `connected`, `away`, `yielding` (another device has the same id) or `off`; display: `shown`, `preview`, `absent` or `off`; pipeline: `running` or `failing`.
     pub state: &'static str,
 }
 

@@ -24,6 +24,7 @@ mod manual;
 mod mcp;
 mod metrics;
 mod mqtt;
+mod mqtt_claim;
 mod overlay;
 mod rules;
 mod web;

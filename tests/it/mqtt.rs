@@ -382,8 +382,8 @@ fn a_broker_that_never_answers_is_given_up_and_does_not_hold_up_the_stop() {
     let before = device.beats();
     eventually("heartbeats meanwhile", || device.beats() > before + 3);
     device.wait_for_error("the broker does not answer");
-
-    eventually("another try", || connections.load(Ordering::SeqCst) == 2);
+    // Two of them have asked what it is that answers there.
+    eventually("another try", || connections.load(Ordering::SeqCst) >= 4);
     device.stop();
 }
 

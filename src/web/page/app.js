@@ -80,7 +80,7 @@ function receive(status) {
   byId("device").textContent = status.device;
   byId("version").textContent = `emotiond ${status.version}`;
   const { parts, details } = status;
-  notice("broker", parts.broker.state === "away" && "Broker away", `Nothing is published until it is back: ${details.broker || "connecting"}`);
+  notice("broker", (parts.broker.state === "away" && "Broker away") || (parts.broker.state === "yielding" && "Another device has this id"), `Nothing is published until it is back: ${details.broker || "connecting"}`);
   notice("pipeline", parts.pipeline.state === "failing" && "Detection off", "The nets fail on this device: see its log.", true);
   live.receive(status);
 }

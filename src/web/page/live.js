@@ -107,7 +107,7 @@ function duration(ms) {
 }
 
 const PARTS = { camera: "Camera", broker: "Broker", display: "Display", pipeline: "Nets" };
-const WORDS = { lost: "no camera", damaged: "damaged pictures", absent: "no panel" };
+const WORDS = { lost: "no camera", damaged: "damaged pictures", yielding: "id taken", absent: "no panel" };
 const UNKNOWN = { well: true, state: "not known", idle: true };
 let partsShown = "";
 
