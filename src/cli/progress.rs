@@ -38,6 +38,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// For what prints a line a step: on a terminal those lines are progress enough.
+    pub fn of_lines(total: Option<u64>, unit: &str, title: &str) -> Self {
+        if std::io::stdout().is_terminal() { Self::none() } else { Self::new(total, unit, title) }
+    }
+
     /// For what is over at once.
     pub fn none() -> Self {
         Self(ProgressBar::hidden())
@@ -50,6 +55,12 @@ impl Progress {
     /// Lets `write` write to the terminal without the bar in between.
     pub fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
         self.0.suspend(write)
+    }
+
+    /// Lets `write` write to standard output, for which the bar need only make room where that is a terminal: it is
+    /// drawn ten times a second, not with each line.
+    pub fn beside<R>(&self, write: impl FnOnce() -> R) -> R {
+        if std::io::stdout().is_terminal() { self.aside(write) } else { write() }
     }
 }
 

@@ -41,7 +41,11 @@ pub fn classify(
             encoder => (encoder.and_then(Result::ok), None),
         };
     pipeline.restart();
-    let progress = Progress::new(film.expected_frames().filter(|_| range.is_all()), "frames", &source);
+    let expected = film.expected_frames().filter(|_| range.is_all());
+    let progress = match args.json || args.csv_on_stdout() {
+        true => Progress::of_lines(expected, "frames", &source),
+        false => Progress::new(expected, "frames", &source),
+    };
     let choice = Choice::of(args);
     let problems = failed.into_iter().collect();
     let mut show = Show { source, film, encoder, problems, choice, marks: Vec::new() };
@@ -52,7 +56,7 @@ pub fn classify(
         let its_turn = turns.is_due(&frame);
         let picture = show.look(frame, its_turn, pipeline, start)?;
         if let Some(picture) = picture {
-            progress.aside(|| sink.frame(&picture))?;
+            progress.beside(|| sink.frame(&picture))?;
         }
         progress.step();
     }

@@ -134,7 +134,7 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let progress = match jobs.len() {
             1 => Progress::none(),
-            count => Progress::new(Some(count as u64), "photos", ""),
+            count => Progress::of_lines(Some(count as u64), "photos", ""),
         };
         let work = |pipeline: &mut Pipeline, index: usize| match &jobs[index] {
             Ok(job) => caught(|| stills.classify(job, pipeline)).unwrap_or_else(|panic| {
@@ -145,7 +145,10 @@ impl Run<'_> {
         let workers = pipelines.len().min(jobs.len());
         workers::in_order(&mut pipelines[..workers], jobs.len(), work, |_, result| {
             self.stop.check()?;
-            progress.aside(|| self.photo(result))?;
+            match result.is_ok() {
+                true => progress.beside(|| self.photo(result))?,
+                false => progress.aside(|| self.photo(result))?,
+            }
             progress.step();
             Ok(())
         })

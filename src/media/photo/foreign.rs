@@ -13,8 +13,8 @@ pub struct Foreign {
     pub name: &'static str,
     /// What to do where none of the programs is installed.
     remedy: &'static str,
-    /// Programs that take an input and an output file, the better one first.
-    converters: &'static [&'static str],
+    /// Programs that take an input and an output file, the better one first, and how the output's name ends.
+    converters: &'static [(&'static str, &'static str)],
     /// Whether `ffmpeg` decodes it, in the version here.
     ffmpeg: fn(Ffmpeg) -> bool,
 }
@@ -22,21 +22,22 @@ pub struct Foreign {
 const HEIC: Foreign = Foreign {
     name: "HEIC",
     remedy: "apt install libheif-examples, or convert it: heif-convert a.heic a.jpg",
-    converters: &["heif-dec", "heif-convert"],
+    // As PNG it fails on colour profiles that libpng knows to be common and wrong.
+    converters: &[("heif-dec", "jpg"), ("heif-convert", "jpg")],
     ffmpeg: |ffmpeg| ffmpeg.heif_tiles,
 };
 
 const AVIF: Foreign = Foreign {
     name: "AVIF",
     remedy: "apt install ffmpeg, or convert it: ffmpeg -i a.avif a.png",
-    converters: &["heif-dec", "heif-convert"],
+    converters: &[("heif-dec", "jpg"), ("heif-convert", "jpg")],
     ffmpeg: |_| true,
 };
 
 const JPEG_XL: Foreign = Foreign {
     name: "JPEG XL",
     remedy: "apt install libjxl-tools, or convert it: djxl a.jxl a.png",
-    converters: &["djxl"],
+    converters: &[("djxl", "png")],
     ffmpeg: |_| true,
 };
 
@@ -66,28 +67,31 @@ pub fn recognise(bytes: &[u8]) -> Option<Foreign> {
     (begins(b"\0\0\0\x0cjP  \r\n\x87\n") || begins(b"\xff\x4f\xff\x51")).then_some(JPEG_2000)
 }
 
-/// The photo as PNG, upright.
-pub fn to_png(bytes: &[u8], name: &str, format: Foreign) -> Result<Vec<u8>, PhotoError> {
+/// The photo as PNG or JPEG, upright.
+pub fn to_own(bytes: &[u8], name: &str, format: Foreign) -> Result<Vec<u8>, PhotoError> {
     let unreadable = |source| PhotoError::Read { name: name.to_owned(), source };
     let folder = tempfile::tempdir().map_err(unreadable)?;
-    let (input, output) = (folder.path().join("photo"), folder.path().join("photo.png"));
+    let input = folder.path().join("photo");
     std::fs::write(&input, bytes).map_err(unreadable)?;
     let mut ran = false;
-    for converter in format.converters {
-        let done = run(Command::new(converter).arg(&input).arg(&output));
+    for (converter, ending) in format.converters {
+        let output = folder.path().join("own").with_extension(ending);
+        let done = run(Command::new(converter).arg(&input).arg(output));
         ran |= done.is_some();
-        if let Some(png) = written(folder.path(), done) {
-            return Ok(png);
+        if let Some(own) = written(folder.path(), ending, done) {
+            return Ok(own);
         }
     }
     if (format.ffmpeg)(Ffmpeg::installed()) {
         let mut command = Command::new("ffmpeg");
         command.args(["-nostdin", "-v", "error", "-protocol_whitelist", "file", "-i"]).arg(&input);
-        command.args(["-frames:v", "1", "-update", "1", "-pix_fmt", "rgb24"]).arg(&output);
+        command
+            .args(["-frames:v", "1", "-update", "1", "-pix_fmt", "rgb24"])
+            .arg(folder.path().join("own.png"));
         let done = run(&mut command);
         ran |= done.is_some();
-        if let Some(png) = written(folder.path(), done) {
-            return Ok(png);
+        if let Some(own) = written(folder.path(), "png", done) {
+            return Ok(own);
         }
     }
     Err(if ran {
@@ -104,11 +108,12 @@ fn run(command: &mut Command) -> Option<bool> {
     silent.status().ok().map(|status| status.success())
 }
 
-/// A file of several pictures becomes several, of which the first is the photo.
-fn written(folder: &Path, done: Option<bool>) -> Option<Vec<u8>> {
+/// A file of several pictures becomes several, of which the first is the photo. `heif-convert` succeeds also where
+/// it has written nothing.
+fn written(folder: &Path, ending: &str, done: Option<bool>) -> Option<Vec<u8>> {
     done.filter(|done| *done)?;
-    let names = ["photo.png", "photo-1.png"];
-    names.into_iter().find_map(|name| std::fs::read(folder.join(name)).ok())
+    let names = ["own", "own-1"].map(|name| folder.join(name).with_extension(ending));
+    names.into_iter().find_map(|path| std::fs::read(path).ok().filter(|bytes| !bytes.is_empty()))
 }
 
 #[cfg(test)]
