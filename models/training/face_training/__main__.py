@@ -58,6 +58,14 @@ def _chain(options: Options) -> None:
     chain(options.recipe, options.data, options.runs, say=_say)
 
 
+def _folds(options: Options) -> None:
+    from .tasks.emotion import folds
+
+    labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else ()
+    how = folds.How(options.source, options.folds, options.seed, labels, options.against)
+    _say(folds.table(folds.folds(options.recipe, options.data, options.runs, how, say=_say)))
+
+
 def _augment(options: Options) -> None:
     from .report.preview import preview
 
@@ -76,7 +84,10 @@ def _evaluate(options: Options) -> None:
 
     rows = dataset.split(options.data, options.split)
     labels = [label.strip() for label in options.labels.split(",")] if options.labels else None
-    found = evaluate(options.model, rows, options.temperature, options.judge, labels, options.mean)
+    found = evaluate(
+        options.model, rows, options.temperature, options.judge, labels, options.mean,
+        options.against,
+    )  # fmt: skip
     if options.json:
         _say(json.dumps(found))
         return
@@ -85,6 +96,13 @@ def _evaluate(options: Options) -> None:
     _say(f"temperature: {found['temperature']}, right by {found['judge']}")
     for label, row in found["per_class"].items():
         _say(f"{label}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
+    if options.against:
+        other = found["against"]
+        _say(
+            f"against {options.against}: accuracy {other['accuracy']:.5g}, only this right"
+            f" {other['only_this_right']}, only the other {other['only_other_right']},"
+            f" McNemar's exact test p = {other['p']:.2g}"
+        )
 
 
 def _judge(options: Options) -> None:
@@ -172,6 +190,7 @@ def _add_evaluate(command: Callable[..., Any], data: str) -> None:
         help="how several models' answers become one; default: %(default)s",
     )  # fmt: skip
     made.add_argument("--temperature", type=float, help="default: the sidecar's, else 1")
+    made.add_argument("--against", type=Path, help="model to compare with on the same faces")
     made.add_argument("--json", action="store_true", help="print one line of JSON")
 
 
@@ -263,6 +282,15 @@ def parser() -> argparse.ArgumentParser:
         _chain, "train all that a recipe starts from and learns from, then the recipe itself",
         recipe="TOML recipe", data=data, runs="folder of the runs",
     )  # fmt: skip
+    made = command(
+        _folds, "judge a recipe on people of a source that it learns from, in folds",
+        recipe="TOML recipe", data=data, runs="folder of the runs",
+    )  # fmt: skip
+    made.add_argument("--source", required=True, help="data set: the name of its folder")
+    made.add_argument("--folds", type=int, default=5, help="default: %(default)s")
+    made.add_argument("--seed", type=int, default=1, help="of the folds; default: %(default)s")
+    made.add_argument("--labels", help="happy,sad,…: only these faces and answers")
+    made.add_argument("--against", type=Path, help="model to compare with on the same faces")
     _add_evaluate(command, data)
     made = command(
         _judge, "figures of a model of any task, on one line of JSON",

@@ -162,6 +162,32 @@ def test_pictures_without_labels_count_where_teachers_are_sure(data, tmp_path):
         )
 
 
+def test_a_source_has_its_share_of_the_loss_and_its_own_labels(tmp_path):
+    parts = [_rows(256, "Training"), _rows(40, "Training", "posed")]
+    sources = [lambda _, rows=rows: dataset.Read(rows, told={"name": "own"}) for rows in parts]
+    dataset.prepare(sources, tmp_path / "data", dataset.How(near=2.0))
+    plan = recipe.replaced(
+        _plan(tmp_path, DISTILL),
+        train={"source_shares": {"posed": 0.2}},
+        distill={"sources": ("own",)},
+    )
+    goals = plan.task.to_learn(tmp_path / "data", plan, _asked)
+    posed = goals.source == "posed"
+    targets, taught = goals.goals["targets"], goals.goals["taught"]
+    whole = targets.sum() + taught.sum()
+    assert targets[posed].sum() / whole == pytest.approx(0.2, abs=1e-4)
+    # The teachers' share is a half where they speak, and nothing where they do not.
+    assert taught[~posed].sum() / whole == pytest.approx(0.4, abs=1e-4)
+    assert not taught[posed].any()
+    for wrong, cause in (
+        ({"train": {"source_shares": {"psoed": 0.2}}}, "source psoed"),
+        ({"train": {"source_shares": {"posed": 0.5, "own": 0.5}}}, "leave a part"),
+        ({"distill": {"sources": ("onw",)}}, "source onw"),
+    ):
+        with pytest.raises(TrainingError, match=cause):
+            plan.task.to_learn(tmp_path / "data", recipe.replaced(plan, **wrong), _asked)
+
+
 @pytest.mark.parametrize(
     ("mean", "wanted"), [("probabilities", [0.55, 0.45]), ("log-probabilities", [0.6, 0.4])]
 )

@@ -55,6 +55,11 @@ def test_no_person_is_in_two_splits(tmp_path):
     assert tested[0] == tested[1] != tested[2]
 
 
+def test_all_may_be_learnt_from(tmp_path):
+    counts = _prepare(_subjects(tmp_path / "ckplus"), tmp_path / "out", test_share=0.0)
+    assert {name: one["rows"] for name, one in counts["splits"].items()} == {"Training": 120}
+
+
 def test_names_of_classes_are_no_persons(tmp_path):
     random = np.random.default_rng(1)
     for emotion in ("happy", "sad"):

@@ -74,6 +74,7 @@ class Train:
     watch_split: str = "PublicTest"
     watch_every: int = between(2, 1, 100_000)  # epochs
     source_weights: dict = field(default_factory=dict)  # of a source's pictures in the loss; else 1
+    source_shares: dict = field(default_factory=dict)  # of the loss, of all of a source's pictures
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Distill:
     mean: str = one_of("log-probabilities", "log-probabilities", "probabilities")  # over teachers
     temperature: float = between(2.0, 0.1, 100.0)  # divides logits of both sides
     share: float = between(0.7, 0.0, 1.0)  # of the teachers; the rest is the data's own targets
+    sources: tuple = ()  # whose labelled pictures the teachers speak of; empty: all
     # Pictures without a label count only where the teachers' mean is at least this sure of what
     # they see when the picture is not changed (Xie et al. 2020, arXiv:1911.04252).
     least_confidence: float = between(0.5, 0.0, 1.0)

@@ -54,6 +54,7 @@ class How:
     choosing_share: float = 0.0  # of Training, by groups of near repeats and persons
     seed: int = 1
     test_only: bool = False  # nothing to learn from is needed
+    choosing_from: tuple[str, ...] = ()  # the sources that the choosing share is of; empty: all
 
 
 def prepare(sources: Sequence[Source], out: Path, how: How = How()) -> dict[str, Any]:  # noqa: B008
@@ -81,16 +82,30 @@ def prepare(sources: Sequence[Source], out: Path, how: How = How()) -> dict[str,
             "sources": [one.told for one in read],
             "losses": losses(read),
             "crop": crop,
-            "splits": _split_counts(rows),
         }
-        _save(rows, work)
-        counts["sha256"] = _digest(work)
-        (work / COUNTS).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
         lines = [f"{picture}: {cause}\n" for one in read for _, cause, picture in one.left_out]
         (work / LEFT_OUT).write_text("".join(lines), encoding="utf-8")
+        counts = _fill(rows, work, counts)
         out.mkdir(exist_ok=True)
         for name in (LEFT_OUT, COUNTS, INDEX, PICTURES):
             os.replace(work / name, out / name)
+    return counts
+
+
+def write(rows: Rows, out: Path, counts: Mapping[str, Any]) -> None:
+    """Write rows as prepared data; splits and fingerprint in `counts` are made anew."""
+    with _beside(out) as work:
+        _fill(rows, work, counts)
+        out.mkdir(exist_ok=True)
+        for name in (COUNTS, INDEX, PICTURES):
+            os.replace(work / name, out / name)
+
+
+def _fill(rows: Rows, work: Path, counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the files of prepared data; returns `counts` with splits and fingerprint."""
+    _save(rows, work)
+    counts = {**counts, "splits": _split_counts(rows), "sha256": _digest(work)}
+    (work / COUNTS).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
     return counts
 
 
@@ -146,6 +161,14 @@ def one_crop(crops: Sequence[Mapping[str, Any] | None]) -> Mapping[str, Any] | N
 def _set_aside(rows: Rows, how: How) -> None:
     """Give a share of Training, of what is known, to the split that choices are made on."""
     known = rows.votes.any(axis=1) | rows.labels.any(axis=1)
+    if how.choosing_from:
+        foreign = sorted(set(how.choosing_from) - set(rows.source))
+        if foreign:
+            raise TrainingError(
+                f"unable to choose from {foreign[0]}: the sources are"
+                f" {', '.join(sorted(set(rows.source)))}"
+            )
+        known &= np.isin(rows.source, how.choosing_from)
     mine = np.flatnonzero((rows.split == TRAINING) & known)
     groups = np.where(rows.person[mine] != "", rows.person[mine], rows.group[mine].astype(str))
     maker = GroupShuffleSplit(1, test_size=how.choosing_share, random_state=how.seed)

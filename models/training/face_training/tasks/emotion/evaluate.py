@@ -154,12 +154,14 @@ def evaluate(
     judge: str | None = None,
     labels: Sequence[str] | None = None,
     mean: str = LOG,
+    against: str | Path | None = None,
 ) -> dict[str, Any]:
     """Return metrics.figures of a model, or of several as one, on the rows of a split.
 
     Without a temperature, that of each model's sidecar is used. `judge` says what is right
     (majority or label; default: as the first model says, label where nobody voted); of `labels`,
-    where given, are the faces and the answers. See Ensemble for `mean`.
+    where given, are the faces and the answers. See Ensemble for `mean`. With a model `against`,
+    metrics.compared of it on the same faces is under that name.
     """
     ensemble = Ensemble(models, temperature, mean)
     names = tuple(labels or ensemble.labels)
@@ -170,7 +172,11 @@ def evaluate(
     if not (right >= 0).any():
         raise TrainingError(f"unable to judge: no face is one of {', '.join(names)} by {judge}")
     judged = rows.take(right >= 0)
-    found = metrics.figures(ensemble.logits(judged.pictures, names), right[right >= 0], names)
+    answers, truth = ensemble.logits(judged.pictures, names), right[right >= 0]
+    found = metrics.figures(answers, truth, names)
+    if against is not None:
+        others = Ensemble([against]).logits(judged.pictures, names)
+        found["against"] = metrics.compared(answers, others, truth, names)
     heats = [member.temperature for member in ensemble.members]
     paths = [str(path) for path in models]
     return {

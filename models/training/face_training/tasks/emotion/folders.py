@@ -267,6 +267,11 @@ def split(pictures: list[Picture], path: Path, test_share: float, seed: int) -> 
     loose = [picture for picture in pictures if not picture.split]
     if not loose:
         return pictures
+    if not test_share:
+        return [
+            picture if picture.split else dataclasses.replace(picture, split=TRAINING)
+            for picture in pictures
+        ]
     # A picture of nobody who is known is taken for a person of its own.
     groups = np.array([picture.person or picture.origin for picture in loose])
     persons = len(np.unique(groups))

@@ -77,6 +77,19 @@ def paired(right: np.ndarray, other: np.ndarray) -> tuple[int, int, float]:
     return one, two, float(chance)
 
 
+def compared(
+    answers: np.ndarray, others: np.ndarray, truth: np.ndarray, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures of `others`, and `paired` of both; log-probabilities (n, labels) each."""
+    one, two, chance = paired(answers.argmax(axis=1) == truth, others.argmax(axis=1) == truth)
+    return {
+        **figures(others, truth, labels),
+        "only_this_right": one,
+        "only_other_right": two,
+        "p": chance,
+    }
+
+
 def figures(
     logits: np.ndarray, truth: np.ndarray, labels: Sequence[str], temperature: float = 1.0
 ) -> dict[str, Any]:

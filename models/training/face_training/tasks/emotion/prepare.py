@@ -13,8 +13,8 @@ from . import crops, dataset, fer2013, folders
 
 def _share(text: str) -> float:
     value = float(text)
-    if not 0.01 <= value <= 0.5:
-        raise argparse.ArgumentTypeError("must be 0.01 to 0.5")
+    if value and not 0.01 <= value <= 0.5:
+        raise argparse.ArgumentTypeError("must be 0, or 0.01 to 0.5")
     return value
 
 
@@ -35,11 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--crops", action="store_true", help="pictures are faces already, of any size, not photos"
     )
     parser.add_argument(
-        "--test-share", type=_share, default=0.2, help="of --pictures; default: %(default)s"
-    )
+        "--test-share", type=_share, default=0.2,
+        help="of --pictures; 0: all are learnt from; default: %(default)s",
+    )  # fmt: skip
     parser.add_argument(
         "--choosing-share", type=_share, default=0.0,
         help=f"of Training for a split {dataset.CHOOSING}, by groups of near repeats and persons",
+    )  # fmt: skip
+    parser.add_argument(
+        "--choosing-from", action="append", default=[], metavar="SOURCE",
+        help="take it from this source (fer2013, or a folder's name) only; may be repeated",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="of the splits; default: %(default)s")
     parser.add_argument(
@@ -89,7 +94,7 @@ def prepare(options: argparse.Namespace) -> str:
         Path(options.out),
         dataset.How(
             options.near, options.keep_leaked, options.choosing_share, options.seed,
-            options.test_only or not learns,
+            options.test_only or not learns, tuple(options.choosing_from),
         ),
     )  # fmt: skip
     return table(counts)

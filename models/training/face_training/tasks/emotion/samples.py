@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ...errors import TrainingError
-from ...recipe import Recipe
+from ...recipe import Recipe, Train
 from ..task import Ask, Samples, part
 from . import dataset, metrics, targets
 from .evaluate import labels_of
@@ -99,15 +99,11 @@ def _weighted(found: Samples, said: np.ndarray | None, plan: Recipe) -> Samples:
     guess = wanted if said is None else np.where(labelled[:, None], wanted, said)
     weights = balance_weights(guess, plan.tables["targets"].balance)
     assert found.source is not None
-    sources, known = plan.train.source_weights, sorted(set(found.source))
-    unknown = sorted(set(sources) - set(known))
-    if unknown:
-        raise TrainingError(
-            f"unable to weigh source {unknown[0]}: the data holds {', '.join(known)}"
-        )
-    weights = weights * np.array([sources.get(name, 1.0) for name in found.source], np.float32)
-    weights = weights / weights.mean()
-    share = np.float32(plan.distill.share if plan.distill else 0.0)
+    weights = _by_source(weights, found.source, plan.train)
+    share = np.full(len(wanted), plan.distill.share if plan.distill else 0.0, np.float32)
+    if plan.distill and plan.distill.sources:
+        _check_sources(plan.distill.sources, found.source)
+        share[~np.isin(found.source, plan.distill.sources)] = 0.0
     shares = np.where(labelled, share, 1.0 if plan.distill else 0.0)
     goals = {
         "targets": (wanted * (weights * (1 - shares))[:, None]).astype(np.float32),
@@ -116,6 +112,31 @@ def _weighted(found: Samples, said: np.ndarray | None, plan: Recipe) -> Samples:
     return Samples(
         found.pictures, goals, weights, found.person, found.group, found.source, found.origin
     )
+
+
+def _by_source(weights: np.ndarray, source: np.ndarray, how: Train) -> np.ndarray:
+    """Return the weights float32 (n,) of mean 1, each source's with its weight or share."""
+    _check_sources([*how.source_weights, *how.source_shares], source)
+    weights = weights * np.array([how.source_weights.get(name, 1.0) for name in source], np.float32)
+    rest = ~np.isin(source, [*how.source_shares])
+    left = 1.0 - sum(how.source_shares.values())
+    if how.source_shares and (left <= 0 or not rest.any()):
+        raise TrainingError(
+            "unable to weigh sources: [train] source_shares must leave a part of the loss to others"
+        )
+    for name, share in how.source_shares.items():
+        mine = source == name
+        weights[mine] *= share / left * weights[rest].sum() / weights[mine].sum()
+    return weights / weights.mean()
+
+
+def _check_sources(names: Sequence[str], source: np.ndarray) -> None:
+    known = sorted(set(source))
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise TrainingError(
+            f"unable to weigh source {unknown[0]}: the data holds {', '.join(known)}"
+        )
 
 
 def _check_classes(rows: Rows, keep: np.ndarray, how: Targets, split: str) -> None:
