@@ -10,12 +10,13 @@ use crate::cli::progress::Progress;
 use crate::cli::status::Status;
 use crate::cli::{eval_boxes, eval_text, workers};
 use crate::config::Config;
+use crate::eval::corrupt;
 use crate::eval::dataset::{Dataset, Selection};
 use crate::eval::evaluation::{Evaluation, Task};
 use crate::eval::formats;
 use crate::eval::measure::Nets;
 use crate::eval::report;
-use crate::eval::summary::{Details, Source};
+use crate::eval::summary::{Corrupted, Details, Source};
 use crate::pipeline::load;
 use crate::see::classify::Classifier;
 use crate::vocabulary::emotion::Emotion;
@@ -52,11 +53,19 @@ pub struct EvalArgs {
     #[arg(long, value_name = "MODEL")]
     against: Option<PathBuf>,
 
+    /// Also measures on the same faces blurred, noisy, dim, as bad JPEGs, smaller, larger and turned
+    #[arg(long, conflicts_with = "detect")]
+    corrupt: bool,
+
+    /// Also gives the figures by groups: columns of a CSV of pictures, as age,sex
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    by: Vec<String>,
+
     /// Measures the face detector on these boxes (image,x,y,width,height in pixels)
     #[arg(
         long,
         value_name = "CSV",
-        conflicts_with_all = ["split", "votes", "labels", "crops", "detect", "against"]
+        conflicts_with_all = ["split", "votes", "labels", "crops", "detect", "against", "corrupt", "by"]
     )]
     boxes: Option<PathBuf>,
 
@@ -90,9 +99,15 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     }
     let started = Instant::now();
     let target = args.report.as_deref().map(|folder| report::Target::new(folder, args.force)).transpose()?;
-    let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref() };
+    let selection = Selection { split: args.split.as_deref(), votes: args.votes.as_deref(), by: &args.by };
     let data = formats::open(&args.data, selection)?;
     let detect = if args.crops || args.detect { args.detect } else { !data.format.holds_crops };
+    if args.corrupt && detect {
+        bail!(
+            "unable to corrupt {}: that is for pictures that are faces already (--crops)",
+            args.data.display()
+        );
+    }
     say_what(&args.data, &data, args, detect);
     let mut engines = vec![nets(args, config, detect)?];
     let task = task(data, args, &engines[0].classifiers)?;
@@ -101,15 +116,17 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
         engines.push(nets(args, config, detect)?);
     }
     let progress = Progress::new(Some(samples as u64), "pictures", "");
-    let evaluation = task.run(&mut engines, &|| progress.step())?;
+    let evaluation = task.run(&mut engines, None, &|| progress.step())?;
     drop(progress);
     let status = say_skipped(&task, &evaluation);
     if evaluation.samples() == 0 {
         bail!("unable to measure {}: no picture could be read", args.data.display());
     }
+    let corrupted = if args.corrupt { Some(corrupted(&task, &mut engines)?) } else { None };
     let source = source(args, config, &task.data, detect);
     let names: Vec<String> = engines[0].classifiers.iter().map(Classifier::name).collect();
-    let details = Details::new(&task, &evaluation, source, &names, started.elapsed().as_secs_f64());
+    let elapsed = started.elapsed().as_secs_f64();
+    let details = Details::new(&task, &evaluation, source, &names, corrupted, &args.by, elapsed);
     if let Some(target) = target {
         target.write(&details)?;
     }
@@ -119,6 +136,17 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
         print!("{}", eval_text::text(&details));
     }
     Ok(status)
+}
+
+/// The first model's accuracy on the pictures spoilt in each way.
+fn corrupted(task: &Task, engines: &mut [Nets]) -> anyhow::Result<Corrupted> {
+    let progress =
+        Progress::new(Some((task.samples().len() * corrupt::ALL.len()) as u64), "spoilt pictures", "");
+    let accuracy = corrupt::ALL.into_iter().map(|(name, corruption)| {
+        let evaluation = task.run(engines, Some(corruption), &|| progress.step())?;
+        Ok((name, evaluation.tally(task.labels.len(), 0).accuracy()))
+    });
+    Ok(Corrupted::new(accuracy.collect::<anyhow::Result<_>>()?))
 }
 
 fn source(args: &EvalArgs, config: &Config, data: &Dataset, detect: bool) -> Source {

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::eval::bootstrap::Interval;
+use crate::eval::groups::By;
 use crate::eval::metrics::{MACRO_MIN_SUPPORT, Metrics};
-use crate::eval::summary::{Against, Details};
+use crate::eval::summary::{Against, Corrupted, Details};
 
 /// The figures with their 95 % intervals, the classes and the confusion matrix.
 pub fn text(details: &Details) -> String {
@@ -26,12 +27,23 @@ fn write(out: &mut String, details: &Details) -> std::fmt::Result {
     ] {
         figure(out, name, value, interval)?;
     }
+    for one in &details.summary.coverage {
+        let name = format!("sure of {:.1}", one.min_confidence);
+        let (covered, right) = (100.0 * one.covered, 100.0 * one.accuracy);
+        writeln!(out, "{name:<18}{covered:>6.2} %   of these right {right:.2} %")?;
+    }
     writeln!(out, "{:<18}{:>6.2} ms", "time to classify", details.classify_ms)?;
     if details.source.faces == "detect" {
         writeln!(out, "{:<18}{:>6.2} ms", "time to find", details.detect_ms)?;
     }
     classes(out, details)?;
     confusion(out, metrics, &details.no_face_by_class)?;
+    if let Some(corrupted) = &details.summary.corrupted {
+        spoilt(out, metrics, corrupted)?;
+    }
+    for by in &details.summary.by {
+        groups(out, by)?;
+    }
     match &details.summary.against {
         Some(against) => comparison(out, metrics, against),
         None => Ok(()),
@@ -78,6 +90,41 @@ fn confusion(out: &mut String, metrics: &Metrics, no_face: &[u64]) -> std::fmt::
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn spoilt(out: &mut String, clean: &Metrics, corrupted: &Corrupted) -> std::fmt::Result {
+    writeln!(out, "\naccuracy on the same faces spoilt")?;
+    for (name, accuracy) in &corrupted.accuracy {
+        writeln!(out, "{name:<18}{:>6.2} %", 100.0 * accuracy)?;
+    }
+    let (mean, loss) = (100.0 * corrupted.mean_accuracy, 100.0 * (clean.accuracy - corrupted.mean_accuracy));
+    writeln!(out, "{:<18}{mean:>6.2} %   {loss:.2} points below clean", "mean")
+}
+
+fn groups(out: &mut String, by: &By) -> std::fmt::Result {
+    let column = &by.column;
+    writeln!(out, "\n{column:<18}{:>8}{:>10}{:>8}{:>9}   recall", "samples", "accuracy", "ECE", "no face")?;
+    for group in &by.groups {
+        let value = if group.value.is_empty() { "(none)" } else { &group.value };
+        let (samples, no_face) = (group.samples, group.no_face);
+        write!(out, "{value:<18}{samples:>8}{:>10.3}{:>8.3}{no_face:>9}  ", group.accuracy, group.ece)?;
+        for (label, recall) in &group.recall {
+            write!(out, " {label} {recall:.3}")?;
+        }
+        writeln!(out)?;
+    }
+    let Some(gap) = &by.gap else {
+        return writeln!(out, "no gap: fewer than two groups have {MACRO_MIN_SUPPORT} samples");
+    };
+    writeln!(
+        out,
+        "gap {} to {}: {:.2} points, 95 % interval {} (by {})",
+        gap.best,
+        gap.worst,
+        100.0 * gap.accuracy,
+        gap.interval_95.percent(),
+        if gap.people { "people" } else { "pictures" }
+    )
 }
 
 fn comparison(out: &mut String, first: &Metrics, against: &Against) -> std::fmt::Result {

@@ -68,6 +68,17 @@ pub fn intervals(labels: &[Emotion], outcomes: &[Outcome]) -> Intervals {
     }
 }
 
+/// 95 % interval of a figure of `units`, which are drawn anew as whole.
+pub fn interval_of<T: Copy>(units: &[T], figure: impl Fn(&[T]) -> f64) -> Interval {
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut drawn = units.to_vec();
+    let values = (0..RESAMPLES).map(|_| {
+        drawn.iter_mut().for_each(|unit| *unit = units[random.usize(..units.len())]);
+        figure(&drawn)
+    });
+    interval(values.collect())
+}
+
 fn interval(mut values: Vec<f64>) -> Interval {
     values.sort_by(f64::total_cmp);
     let tail = (1.0 - LEVEL) / 2.0;

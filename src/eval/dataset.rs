@@ -31,6 +31,17 @@ pub struct Format {
 pub struct Sample {
     pub label: Emotion,
     pub picture: Picture,
+    /// Its values of the columns that [`Selection::by`] names.
+    pub groups: Vec<String>,
+    /// Who it is, where the data tells, else empty.
+    pub person: String,
+}
+
+impl Sample {
+    /// Of nobody who is known, in no group.
+    pub(super) fn new(label: Emotion, picture: Picture) -> Self {
+        Self { label, picture, groups: Vec::new(), person: String::new() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +101,8 @@ pub struct Selection<'a> {
     pub split: Option<&'a str>,
     /// FER+ votes for FER2013's rows.
     pub votes: Option<&'a Path>,
+    /// Columns of a list of pictures whose values are groups.
+    pub by: &'a [String],
 }
 
 /// A CSV with a header, whose errors name file and row.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bootstrap::{self, Intervals};
 use super::compare::{self, McNemar};
+use super::corrupt::Corruption;
 use super::dataset::{Dataset, Sample};
 use super::measure::{self, Look, Nets};
 use super::metrics::{Outcome, Tally};
@@ -64,21 +65,31 @@ impl Task {
         self.data.samples.iter().filter(|sample| self.labels.contains(&sample.label)).collect()
     }
 
-    /// Asks the models.
-    pub fn run(&self, workers: &mut [Nets], done: &(dyn Fn() + Sync)) -> Result<Evaluation, EngineError> {
+    /// Asks the models, about spoilt pictures where a `corruption` is given.
+    pub fn run(
+        &self,
+        workers: &mut [Nets],
+        corruption: Option<Corruption>,
+        done: &(dyn Fn() + Sync),
+    ) -> Result<Evaluation, EngineError> {
         let samples = self.samples();
         let models = workers.first().map_or(0, |nets| nets.classifiers.len());
         let mut evaluation = Evaluation {
             unreadable: self.data.unreadable.clone(),
             outcomes: vec![Vec::with_capacity(samples.len()); models],
+            counted: Vec::with_capacity(samples.len()),
             without_face: Vec::new(),
             several_faces: 0,
             detecting: Duration::ZERO,
             classifying: Duration::ZERO,
         };
-        for (sample, look) in samples.iter().zip(measure::looks(workers, &samples, done)?) {
+        let looks = measure::looks(workers, &samples, corruption, done)?;
+        for (number, (sample, look)) in samples.iter().zip(looks).enumerate() {
             match look {
-                Ok(look) => evaluation.add(&self.labels, sample, &look),
+                Ok(look) => {
+                    evaluation.counted.push(number);
+                    evaluation.add(&self.labels, sample, &look);
+                }
                 Err(error) => evaluation.unreadable.push(error.to_string()),
             }
         }
@@ -91,6 +102,8 @@ impl Task {
 pub struct Evaluation {
     /// A model each, the samples in the order of the data.
     pub outcomes: Vec<Vec<Outcome>>,
+    /// Which of the task's samples they are of.
+    pub counted: Vec<usize>,
     /// Pictures in which no face was found.
     pub without_face: Vec<String>,
     /// Pictures with several faces, of which the largest was taken.
@@ -155,7 +168,7 @@ mod tests {
         let mut data = Dataset::new(folders::FORMAT);
         for label in [Angry, Happy, Contempt, Contempt] {
             data.labels.insert(label);
-            data.samples.push(Sample { label, picture: Picture::File("x.png".into()) });
+            data.samples.push(Sample::new(label, Picture::File("x.png".into())));
         }
         data
     }

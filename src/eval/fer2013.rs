@@ -70,9 +70,7 @@ pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dat
         let own = label(emotion).map_err(|error| table.bad(error.to_string()))?;
         let pixels = pixels(face).map_err(|error| table.bad(error.to_string()))?;
         match vote.unwrap_or(Some(own)) {
-            Some(label) => {
-                data.samples.push(Sample { label, picture: Picture::Row { row: table.row, pixels } })
-            }
+            Some(label) => data.samples.push(Sample::new(label, Picture::Row { row: table.row, pixels })),
             None => undecided += 1,
         }
     }

@@ -41,7 +41,7 @@ pub fn read(root: &Path, split: Option<&str>) -> Result<Dataset, DatasetError> {
         let before = data.samples.len();
         for folder in &folders {
             let found = pictures(folder, &mut data.unreadable)?;
-            data.samples.extend(found.into_iter().map(|path| Sample { label, picture: Picture::File(path) }));
+            data.samples.extend(found.into_iter().map(|path| Sample::new(label, Picture::File(path))));
         }
         if data.samples.len() == before {
             data.notes.push(format!("class {label} is empty: {} holds no picture", folders[0].display()));

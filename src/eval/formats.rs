@@ -10,6 +10,14 @@ use super::{archive, fer2013, folders, image_list};
 /// CSVs may be compressed (gzip, xz, zip).
 pub fn open(path: &Path, selection: Selection<'_>) -> Result<Dataset, DatasetError> {
     let data = read(path, selection)?;
+    if let Some(column) = selection.by.first()
+        && data.format != image_list::FORMAT
+    {
+        return Err(DatasetError::File {
+            path: path.to_owned(),
+            reason: format!("groups by {column} need a CSV of pictures, this is {}", data.format.name),
+        });
+    }
     match (selection.votes, data.format) {
         (None, _) | (_, fer2013::FORMAT) => Ok(data),
         (Some(votes), format) => Err(DatasetError::File {
@@ -34,7 +42,7 @@ fn read_csv(path: &Path, reader: &mut dyn Read, selection: Selection<'_>) -> Res
     if table.column("pixels").is_some() {
         fer2013::read(table, selection)
     } else if table.column("image").is_some() {
-        image_list::read(table, selection.split)
+        image_list::read(table, selection)
     } else {
         let reason = format!(
             "its first row is {:?}, neither FER2013's (emotion,pixels,Usage) nor that of a list (image,emotion)",

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::dataset::{Dataset, DatasetError, Format, Picture, Sample, Table};
+use super::dataset::{Dataset, DatasetError, Format, Picture, Sample, Selection, Table};
 use crate::vocabulary::emotion::Emotion;
 
 /// A CSV that names pictures.
@@ -29,13 +29,16 @@ pub fn list_in(folder: &Path) -> Result<Option<PathBuf>, DatasetError> {
     Ok(lists.pop())
 }
 
-/// Reads the rows, of `split` where one is named.
-pub(super) fn read(mut table: Table<'_>, split: Option<&str>) -> Result<Dataset, DatasetError> {
+/// Reads the rows, of the selection's split where one is named.
+pub(super) fn read(mut table: Table<'_>, selection: Selection<'_>) -> Result<Dataset, DatasetError> {
+    let split = selection.split;
     let (image, emotion) = (table.require("image")?, table.require("emotion")?);
     let split_column = match split {
         None => None,
         Some(_) => Some(table.column("split").map_or_else(|| table.require("usage"), Ok)?),
     };
+    let groups: Vec<usize> = selection.by.iter().map(|name| table.require(name)).collect::<Result<_, _>>()?;
+    let person = table.column("person").or_else(|| table.column("subject"));
     let folder = table.path.parent().unwrap_or(Path::new(""));
     let folder = Some(folder.join("images")).filter(|images| images.is_dir()).unwrap_or(folder.to_owned());
     let mut data = Dataset::new(FORMAT);
@@ -55,7 +58,13 @@ pub(super) fn read(mut table: Table<'_>, split: Option<&str>) -> Result<Dataset,
             }
         }
         data.labels.insert(label);
-        data.samples.push(Sample { label, picture: Picture::File(folder.join(name)) });
+        let cell = |column: usize| record[column].trim().to_owned();
+        data.samples.push(Sample {
+            label,
+            picture: Picture::File(folder.join(name)),
+            groups: groups.iter().copied().map(cell).collect(),
+            person: person.map(cell).unwrap_or_default(),
+        });
     }
     if data.samples.is_empty() {
         return Err(super::dataset::no_rows(table.path, split, splits));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::corrupt::Corruption;
 use super::dataset::{Picture, Sample};
 use super::fer2013;
 use crate::media::photo::{self, PhotoError};
@@ -33,7 +34,7 @@ pub struct Look {
     pub classifying: Duration,
 }
 
-/// Looks at every sample, as many at a time as there are `workers`. The results have the order of the
+/// Looks at every sample, spoilt where a `corruption` is given, as many at a time as there are `workers`. The results have the order of the
 /// samples; `done` is called after each picture.
 ///
 /// # Errors
@@ -41,12 +42,15 @@ pub struct Look {
 pub fn looks(
     workers: &mut [Nets],
     samples: &[&Sample],
+    corruption: Option<Corruption>,
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Result<Look, PhotoError>>, EngineError> {
     let next = AtomicUsize::new(0);
     let parts: Vec<Result<Vec<_>, EngineError>> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            workers.iter_mut().map(|nets| scope.spawn(|| work(nets, samples, &next, done))).collect();
+        let threads: Vec<_> = workers
+            .iter_mut()
+            .map(|nets| scope.spawn(|| work(nets, samples, corruption, &next, done)))
+            .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -65,6 +69,7 @@ type Numbered = (usize, Result<Look, PhotoError>);
 fn work(
     nets: &mut Nets,
     samples: &[&Sample],
+    corruption: Option<Corruption>,
     next: &AtomicUsize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Numbered>, EngineError> {
@@ -72,7 +77,7 @@ fn work(
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         let Some(sample) = samples.get(index) else { return Ok(looks) };
-        let look = match frame(&sample.picture) {
+        let look = match frame(&sample.picture).and_then(|frame| spoilt(frame, sample, corruption, index)) {
             Ok(frame) => Ok(nets.look(&frame)?),
             Err(error) => Err(error),
         };
@@ -89,6 +94,18 @@ fn frame(picture: &Picture) -> Result<Frame, PhotoError> {
         }
         Picture::File(path) => photo::to_frame(photo::read(path)?, Instant::now(), 0),
     })
+}
+
+fn spoilt(
+    frame: Frame,
+    sample: &Sample,
+    corruption: Option<Corruption>,
+    index: usize,
+) -> Result<Frame, PhotoError> {
+    let Some(corruption) = corruption else { return Ok(frame) };
+    corruption
+        .apply(&frame, index as u64)
+        .map_err(|error| PhotoError::Unsupported { name: sample.picture.name(), reason: error.to_string() })
 }
 
 impl Nets {

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::bootstrap::{Interval, Intervals, RESAMPLES};
 use super::compare::McNemar;
 use super::evaluation::{Evaluation, Task};
-use super::metrics::{Bin, ECE_BINS, Metrics, Tally, decimals};
+use super::groups::{self, By};
+use super::metrics::{Bin, ECE_BINS, Metrics, Outcome, Tally, decimals, in_order};
 
 /// What `--json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +19,54 @@ pub struct Summary {
     pub elapsed_s: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
+    /// How many answers are sure enough, and how right these are.
+    pub coverage: Vec<Coverage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrupted: Option<Corrupted>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<By>,
+}
+
+/// What a `classifier.min_confidence` would let through.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Coverage {
+    pub min_confidence: f64,
+    /// Share of the samples whose answer is at least so confident.
+    pub covered: f64,
+    /// Of these; NaN, `null` in JSON, where there is none.
+    pub accuracy: f64,
+}
+
+/// The minimal confidences that coverage is told for.
+const MIN_CONFIDENCES: [f64; 2] = [0.5, 0.7];
+
+/// Accuracy on the same pictures, spoilt in each way of [`super::corrupt::ALL`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Corrupted {
+    pub mean_accuracy: f64,
+    #[serde(serialize_with = "in_order")]
+    pub accuracy: Vec<(&'static str, f64)>,
+}
+
+impl Corrupted {
+    /// `accuracy` of each way by its name.
+    pub fn new(accuracy: Vec<(&'static str, f64)>) -> Self {
+        let mean = accuracy.iter().map(|(_, share)| share).sum::<f64>() / accuracy.len() as f64;
+        let accuracy = accuracy.into_iter().map(|(name, share)| (name, decimals(share))).collect();
+        Self { mean_accuracy: decimals(mean), accuracy }
+    }
+}
+
+fn coverage(outcomes: &[Outcome]) -> Vec<Coverage> {
+    let of = |min_confidence: f64| {
+        let sure = outcomes.iter().filter(|one| one.answer.is_some() && one.confidence >= min_confidence);
+        let (count, right) = sure.fold((0.0, 0.0), |(count, right), one| {
+            (count + 1.0, right + f64::from(u8::from(one.is_right())))
+        });
+        let covered = decimals(count / outcomes.len() as f64);
+        Coverage { min_confidence, covered, accuracy: decimals(right / count) }
+    };
+    MIN_CONFIDENCES.into_iter().map(of).collect()
 }
 
 /// The model that was compared with, on the same samples and labels.
@@ -82,12 +131,14 @@ pub struct Reliability {
 }
 
 impl Details {
-    /// `models`: the name of each; `elapsed_s`: how long it took.
+    /// `models`: the name of each; `by`: the columns that group the samples; `elapsed_s`: how long it took.
     pub fn new(
         task: &Task,
         evaluation: &Evaluation,
         source: Source,
         models: &[String],
+        corrupted: Option<Corrupted>,
+        by: &[String],
         elapsed_s: f64,
     ) -> Self {
         let classes = task.labels.len();
@@ -106,6 +157,9 @@ impl Details {
                 model: models[0].clone(),
                 elapsed_s: (elapsed_s * 1e3).round() / 1e3,
                 against,
+                coverage: coverage(&evaluation.outcomes[0]),
+                corrupted,
+                by: groups::by(by, task, evaluation),
             },
             version: env!("CARGO_PKG_VERSION"),
             source,

@@ -276,6 +276,63 @@ fn smiles(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
+fn spoilt_pictures_are_measured_beside_clean_ones() {
+    let folder = tempfile::tempdir().expect("folder");
+    let data = smiles(&folder);
+    let found = figures(&["eval", text(&data), "--json", "--corrupt"]);
+    assert_eq!(found["accuracy"], 0.5, "the sad one smiles, too");
+    let accuracy = found["corrupted"]["accuracy"].as_object().expect("a figure a way");
+    let names: Vec<&str> = accuracy.keys().map(String::as_str).collect();
+    let mut wanted =
+        ["blur", "noise", "half_light", "jpeg", "smaller", "larger", "turned_right", "turned_left"];
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+    // A smile of a whole face survives these.
+    for name in ["half_light", "jpeg", "noise"] {
+        assert_eq!(accuracy[name], 0.5, "{name}");
+    }
+    let sum: f64 = accuracy.values().map(|share| share.as_f64().expect("a number")).sum();
+    let mean = found["corrupted"]["mean_accuracy"].as_f64().expect("a number");
+    assert!((mean - sum / 8.0).abs() < 1e-4, "{mean} {sum}");
+    assert_eq!(found["coverage"][0], json!({"min_confidence": 0.5, "covered": 1.0, "accuracy": 0.5}));
+    let said = emotiond(&["eval", text(&data), "--corrupt"]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("points below clean") && said.contains("of these right 50.00 %"), "{said}");
+    fs::write(folder.path().join("list.csv"), "image,emotion\na.png,happy\nb.png,sad\n").expect("writes");
+    let error = failure(&["eval", text(&folder.path().join("list.csv")), "--corrupt"], 1);
+    assert!(error.contains("that is for pictures that are faces already (--crops)"), "{error}");
+}
+
+#[test]
+fn further_columns_of_a_list_are_groups() {
+    let folder = tempfile::tempdir().expect("folder");
+    let data = smiles(&folder);
+    let list = data.join("labels.csv");
+    let mut rows = "image,emotion,age,person\n".to_owned();
+    for number in 0..20 {
+        let wrong = if number < 5 { "sad" } else { "happy" };
+        rows += &format!("happy/a.png,happy,young,p{number}\nhappy/a.png,{wrong},old,q{number}\n");
+    }
+    fs::write(&list, rows + "happy/a.png,happy,,p1\n").expect("writes");
+    let found = figures(&["eval", text(&list), "--crops", "--json", "--by", "age"]);
+    let by = &found["by"][0];
+    assert_eq!(by["column"], "age");
+    let told = |place: usize, key: &str| by["groups"][place][key].clone();
+    assert_eq!((told(0, "value"), told(0, "samples")), (json!(""), json!(1)));
+    assert_eq!((told(1, "value"), told(1, "accuracy")), (json!("old"), json!(0.75)));
+    assert_eq!(told(1, "recall"), json!({"happy": 1.0, "sad": 0.0}));
+    assert_eq!((told(2, "value"), told(2, "no_face")), (json!("young"), json!(0)));
+    let gap = &by["gap"];
+    assert_eq!((&gap["best"], &gap["worst"], &gap["people"]), (&json!("young"), &json!("old"), &json!(true)));
+    assert_eq!(gap["accuracy"], 0.25);
+    let error = failure(&["eval", text(&list), "--crops", "--by", "sex"], 1);
+    assert!(error.contains("the first row names no column \"sex\""), "{error}");
+    fs::remove_file(&list).expect("removes");
+    let error = failure(&["eval", text(&data), "--by", "age"], 1);
+    assert!(error.contains("groups by age need a CSV of pictures, this is class folders"), "{error}");
+}
+
+#[test]
 fn two_models_are_compared_on_the_same_faces() {
     let folder = tempfile::tempdir().expect("folder");
     let data = smiles(&folder);
@@ -325,6 +382,7 @@ fn the_json_has_the_documented_keys() {
         "skipped",
         "model",
         "elapsed_s",
+        "coverage",
     ];
     documented.sort_unstable();
     assert_eq!(keys, documented);

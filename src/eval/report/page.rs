@@ -4,8 +4,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::plots::{self, DARK, DrawError, LIGHT, Theme};
 use crate::eval::bootstrap::Interval;
+use crate::eval::groups::By;
 use crate::eval::metrics::{ECE_BINS, MACRO_MIN_SUPPORT};
-use crate::eval::summary::{Against, Details};
+use crate::eval::summary::{Against, Corrupted, Details};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -47,6 +48,9 @@ pub fn html(details: &Details) -> Result<String, DrawError> {
                         "as the model says; red is the difference."
                     }
                     (reliability)
+                    (coverage(details))
+                    @if let Some(corrupted) = &details.summary.corrupted { (spoilt(details, corrupted)) }
+                    @for by in &details.summary.by { (groups(by)) }
                     (method(details))
                 }
             }
@@ -187,6 +191,66 @@ fn table(details: &Details) -> Markup {
                         td { (metrics.samples) }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn coverage(details: &Details) -> Markup {
+    html! {
+        p { "What a minimal confidence lets through, the rest being uncertain:" }
+        table {
+            thead { tr { th { "min_confidence" } th { "answers" } th { "of these right" } } }
+            tbody {
+                @for one in &details.summary.coverage {
+                    tr {
+                        th { (format!("{:.1}", one.min_confidence)) }
+                        td { (percent(one.covered)) }
+                        td { (percent(one.accuracy)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn spoilt(details: &Details, corrupted: &Corrupted) -> Markup {
+    html! {
+        h2 { "Spoilt pictures" }
+        p { "Accuracy on the same faces; " (percent(details.summary.metrics.accuracy)) " of them as they are." }
+        table {
+            tbody {
+                @for (name, accuracy) in &corrupted.accuracy {
+                    tr { th { (name) } td { (percent(*accuracy)) } }
+                }
+                tr .total { th { "mean" } td { (percent(corrupted.mean_accuracy)) } }
+            }
+        }
+    }
+}
+
+fn groups(by: &By) -> Markup {
+    html! {
+        h2 { "By " (by.column) }
+        table {
+            thead { tr { th {} th { "samples" } th { "accuracy" } th { "ECE" } th { "no face" } th { "recall" } } }
+            tbody {
+                @for group in &by.groups {
+                    tr {
+                        th { @if group.value.is_empty() { "(none)" } @else { (group.value) } }
+                        td { (group.samples) }
+                        td { (percent(group.accuracy)) }
+                        td { (percent(group.ece)) }
+                        td { (group.no_face) }
+                        td { @for (label, recall) in &group.recall { (label) " " (percent(*recall)) " " } }
+                    }
+                }
+            }
+        }
+        @if let Some(gap) = &by.gap {
+            p {
+                (gap.best) " is " (format!("{:.1}", 100.0 * gap.accuracy)) " points above " (gap.worst)
+                " (95 % interval " (gap.interval_95.percent()) ", by " (if gap.people { "people" } else { "pictures" }) ")."
             }
         }
     }
