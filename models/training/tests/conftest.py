@@ -44,6 +44,20 @@ training_data = "made-up"
 """
 
 
+# Trained in seconds, for tests that want no data.
+SMALL_NET = """
+name = "tiny"
+version = "0"
+description = "made-up"
+[net]
+name = "residual"
+widths = [8, 16]
+blocks = [1, 1]
+stem = 4
+dropout = 0.0
+"""
+
+
 def face_row(number, pixels, usage):
     return f"{number},{' '.join(map(str, np.ravel(pixels)))},{usage}"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import SMALL_NET
 
 from face_training import recipe
 from face_training.errors import TrainingError
@@ -17,17 +18,7 @@ from face_training.training import precision, references
 from face_training.training.teachers import Teachers
 from face_training.training.trainer import Trainer, schedule
 
-RECIPE = """
-name = "tiny"
-version = "0"
-description = "made-up"
-[net]
-name = "residual"
-widths = [8, 16]
-blocks = [1, 1]
-stem = 4
-dropout = 0.0
-[input]
+RECIPE = f"""{SMALL_NET}[input]
 width = 24
 height = 24
 [targets]

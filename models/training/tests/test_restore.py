@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SMALL_NET
 
 from face_training import recipe
 from face_training.errors import TrainingError
@@ -16,17 +17,6 @@ from face_training.tasks.emotion import golden, metrics
 from face_training.tasks.emotion.faces import only
 
 ROOT = Path(__file__).parents[3]
-RECIPE = """
-name = "tiny"
-version = "0"
-description = "made-up"
-[net]
-name = "residual"
-widths = [8, 16]
-blocks = [1, 1]
-stem = 4
-dropout = 0.0
-"""
 
 
 def test_the_shipped_float_net_answers_as_the_shipped_file():
@@ -45,7 +35,7 @@ def test_the_shipped_float_net_answers_as_the_shipped_file():
 
 def test_a_file_becomes_its_net_again(tmp_path):
     path = tmp_path / "tiny.toml"
-    path.write_text(RECIPE, encoding="utf-8")
+    path.write_text(SMALL_NET, encoding="utf-8")
     plan = recipe.load(path)
     random = np.random.default_rng(1)
     pictures = random.integers(0, 256, (32, 48, 48, 1), np.uint8)
@@ -65,7 +55,7 @@ def test_a_file_becomes_its_net_again(tmp_path):
     learning = np.asarray(other(values, training=True)["logits"])
     assert np.abs(learning - found).mean() < 0.1 * np.abs(wanted).max()
 
-    path.write_text(RECIPE.replace("[8, 16]", "[8, 24]"), encoding="utf-8")
+    path.write_text(SMALL_NET.replace("[8, 16]", "[8, 24]"), encoding="utf-8")
     wider = plan.task.build(recipe.load(path), None)
     with pytest.raises(TrainingError, match="the file's layers are not those of residual"):
         restore.fill(

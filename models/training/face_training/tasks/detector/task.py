@@ -1,7 +1,7 @@
 """The task of finding faces: boxes and scores of the cells of three maps."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...data.batches import composed
 from ...errors import TrainingError
-from ...nets import builders
 from ...nets.models import KerasModel, load_model
 from ...recipe import Recipe
-from ..task import Ask, Batch, Column, Figures, Net, Samples, Section, Teacher, Tensors
+from ..drawn import Draw, DrawnTask, compared
+from ..task import Ask, Column, Figures, Net, Samples, Section, Teacher, Tensors
 from . import golden, grid, judge, losses
 from .crops import MOST_FACES, Composer
 from .net import SCORE, heads
@@ -26,17 +25,17 @@ from .teacher import yunet
 _STEP = 16
 
 
-_SHAPES = {
-    "boxes": (MOST_FACES, 4), "points": (MOST_FACES, 5, 2), "kinds": (MOST_FACES,), "colour": (),
-}  # fmt: skip
-
-
-class DetectorTask:
+class DetectorTask(DrawnTask):
     """See tasks.task.Task."""
 
     name = "detector"
     kind = "face-detector"
     tables: Mapping[str, type] = {"crops": Crops, "losses": Losses, "judge": Judge}
+    drawn = "crops"
+    shapes: Mapping[str, tuple[int, ...]] = {
+        "boxes": (MOST_FACES, 4), "points": (MOST_FACES, 5, 2), "kinds": (MOST_FACES,), "colour": (),
+    }  # fmt: skip
+    heads = staticmethod(heads)
     columns = (
         Column("loss", "loss", "training"),
         Column("box"),
@@ -71,18 +70,10 @@ class DetectorTask:
         size = (plan.input.width, plan.input.height)
         return Samples(judge.Letterboxed(Scenes(data, split), size))
 
-    def steps(self, samples: Samples, plan: Recipe) -> int:
-        """Return how many batches an epoch has."""
-        return plan.tables["crops"].epoch // plan.train.batch
-
-    def batches(self, samples: Samples, plan: Recipe, first: int) -> Iterable[Batch]:
-        """Return crops with the goals of `Composer.crop`, without end."""
-        number = first * self.steps(samples, plan)
-        return composed(plan, number, _composer(samples, plan).crop, _SHAPES)
-
-    def build(self, plan: Recipe, weights: Path | None) -> keras.Model:
-        """Build the net, started from `weights` where they are given."""
-        return builders.of_recipe(plan, weights, heads)
+    def draw(self, samples: Samples, plan: Recipe) -> Draw:
+        """Return `Composer.crop`."""
+        size = (plan.input.width, plan.input.height)
+        return Composer(samples.pictures, plan.tables["crops"], size).crop  # type: ignore[arg-type]
 
     def losses(self, outputs: Tensors, goals: Tensors, plan: Recipe) -> Tensors:
         """Return the loss against the marked faces, and its parts."""
@@ -121,11 +112,6 @@ class DetectorTask:
         found = list(judge.detect(net, samples.pictures, how.score_floor))  # type: ignore[arg-type]
         return judge.figures(found, how)
 
-    def calibration(self, samples: Samples, plan: Recipe, count: int, which: str) -> np.ndarray:
-        """Return crops as those that are learnt from."""
-        composer, random = _composer(samples, plan), np.random.default_rng(plan.train.seed)
-        return np.stack([composer.crop(random)[0] for _ in range(count)])
-
     def finish(self, net: keras.Model, data: Path, plan: Recipe) -> None:
         """Shift the scores so that the threshold is 0.5, whatever net it is."""
         judged = self.to_judge(data, plan.train.watch_split, plan)
@@ -155,13 +141,10 @@ class DetectorTask:
     ) -> Sequence[Section]:
         """Return the table of what is found, of the file, the float net and another model."""
         judged = self.to_judge(data, plan.train.watch_split, plan)
-        nets: list[tuple[str, Net]] = [("int8", net), ("float", exact)]
-        if against is not None:
-            nets.append((against.name, load_model(against)))
         rows: list[Sequence[str]] = [
             ("net", "average precision", "large", "small", "beside all faces", "threshold")
         ]
-        for name, one in nets:
+        for name, one in compared(net, exact, against):
             values = self.judge(one, judged, plan).values
             shares = [f"{100 * values[key]:.1f} %" for key in ("ap", "large", "small", "unmatched")]
             rows.append((name, *shares, f"{values['threshold']:.3f}"))
@@ -177,11 +160,6 @@ class DetectorTask:
     def golden(self, model: Path) -> Mapping[str, Any]:
         """Return answers and the faces that they mean."""
         return golden.table()
-
-
-def _composer(samples: Samples, plan: Recipe) -> Composer:
-    size = (plan.input.width, plan.input.height)
-    return Composer(samples.pictures, plan.tables["crops"], size)  # type: ignore[arg-type]
 
 
 TASK = DetectorTask()

@@ -1,42 +1,40 @@
 """The task of points: where in a cut of one face are eyes, brows, nose, mouth; how does it look."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from ...data.batches import composed
 from ...errors import TrainingError
-from ...nets import builders
-from ...nets.models import load_model
 from ...recipe import Recipe
 from ..detector.scenes import Scenes
-from ..task import Ask, Batch, Column, Figures, Net, Samples, Section, Teacher, Tensors
+from ..drawn import Draw, DrawnTask, compared
+from ..task import Ask, Column, Figures, Net, Samples, Section, Teacher, Tensors
 from . import judge, losses, named
 from .cuts import NOMINAL, Cutter
 from .faces import Faces
 from .net import heads
 from .tables import Cuts, Weights
 
-_SHAPES = {
-    "points": (named.COUNT, 2),
-    "box": (4,),
-    "pose": (2,),
-    "open": (3,),
-    "face": (),
-    "weight": (),
-}
 
-
-class PointsTask:
+class PointsTask(DrawnTask):
     """See tasks.task.Task."""
 
     name = "points"
     kind = "face-points"
     tables: Mapping[str, type] = {"cuts": Cuts, "weights": Weights}
+    drawn = "cuts"
+    shapes: Mapping[str, tuple[int, ...]] = {
+        "points": (named.COUNT, 2),
+        "box": (4,),
+        "pose": (2,),
+        "open": (3,),
+        "face": (),
+        "weight": (),
+    }
+    heads = staticmethod(heads)
     columns = (
         Column("loss", "loss", "training"),
         Column("face"),
@@ -67,18 +65,10 @@ class PointsTask:
         """Return cuts as the daemon makes them."""
         return Samples(judge.Shown(Faces(data, split), Scenes(data, split), plan.input.width))
 
-    def steps(self, samples: Samples, plan: Recipe) -> int:
-        """Return how many batches an epoch has."""
-        return plan.tables["cuts"].epoch // plan.train.batch
-
-    def batches(self, samples: Samples, plan: Recipe, first: int) -> Iterable[Batch]:
-        """Return cuts with the goals of `Cutter.cut`, without end."""
-        number = first * self.steps(samples, plan)
-        return composed(plan, number, _cutter(samples, plan).cut, _SHAPES)
-
-    def build(self, plan: Recipe, weights: Path | None) -> keras.Model:
-        """Build the net, started from `weights` where they are given."""
-        return builders.of_recipe(plan, weights, heads)
+    def draw(self, samples: Samples, plan: Recipe) -> Draw:
+        """Return `Cutter.cut`."""
+        shown: judge.Shown = samples.pictures  # type: ignore[assignment]
+        return Cutter(shown.faces, shown.scenes, plan.tables["cuts"], plan.input.width).cut
 
     def losses(self, outputs: Tensors, goals: Tensors, plan: Recipe) -> Tensors:
         """Return the loss against the teacher's mesh, and its parts."""
@@ -99,11 +89,6 @@ class PointsTask:
     def judge(self, net: Net, samples: Samples, plan: Recipe) -> Figures:
         """Return the mean error (primary: 1 less it) and those of the other answers."""
         return judge.figures(net, samples.pictures)  # type: ignore[arg-type]
-
-    def calibration(self, samples: Samples, plan: Recipe, count: int, which: str) -> np.ndarray:
-        """Return cuts as those that are learnt from."""
-        cutter, random = _cutter(samples, plan), np.random.default_rng(plan.train.seed)
-        return np.stack([cutter.cut(random)[0] for _ in range(count)])
 
     def finish(self, net: keras.Model, data: Path, plan: Recipe) -> None:
         """Leave the net as it is."""
@@ -129,9 +114,7 @@ class PointsTask:
     ) -> Sequence[Section]:
         """Return the table of errors, of the file, the float net and another model."""
         judged = self.to_judge(data, plan.train.watch_split, plan)
-        nets: list[tuple[str, Net]] = [("int8", net), ("float", exact)]
-        if against is not None:
-            nets.append((against.name, load_model(against)))
+        nets = compared(net, exact, against)
         found = [(name, self.judge(one, judged, plan)) for name, one in nets]
         keys = [key for key in found[0][1].values if key != "right"]
         rows: list[Sequence[str]] = [("net", *(key.replace("_", " ") for key in keys))]
@@ -152,11 +135,6 @@ class PointsTask:
     def golden(self, model: Path) -> Mapping[str, Any]:
         """Refuse: answers need no decoding but the file's own scales."""
         raise TrainingError("unable to write a golden table: points need no decoding")
-
-
-def _cutter(samples: Samples, plan: Recipe) -> Cutter:
-    shown: judge.Shown = samples.pictures  # type: ignore[assignment]
-    return Cutter(shown.faces, shown.scenes, plan.tables["cuts"], plan.input.width)
 
 
 TASK = PointsTask()
