@@ -5,16 +5,18 @@
 
 mod canvas;
 mod layout;
+mod look;
 mod mark;
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
-use crate::vocabulary::emotion::{Emotion, State};
+use crate::vocabulary::emotion::State;
 use crate::vocabulary::frame::Rect;
 use canvas::{Canvas, Ink};
 
 pub use canvas::font;
+pub use look::{Look, look};
 pub use mark::Mark;
 
 /// A picture whose longer side is shorter than this, in pixels, is enlarged until that is at least
@@ -25,23 +27,6 @@ const ROOMY_SIDE: u32 = 384;
 const DARK: [u8; 3] = [16, 18, 22];
 const LIGHT: [u8; 3] = [244, 246, 248];
 const DIM: [u8; 3] = [190, 196, 204];
-
-/// A colour that black text is read on; chosen to differ in lightness, too, for the colour-blind.
-pub const fn color(state: State) -> [u8; 3] {
-    match state {
-        State::None | State::Uncertain => [168, 174, 182],
-        State::Emotion(emotion) => match emotion {
-            Emotion::Angry => [255, 118, 104],
-            Emotion::Disgust => [150, 208, 72],
-            Emotion::Fear => [204, 150, 255],
-            Emotion::Happy => [255, 216, 66],
-            Emotion::Sad => [105, 175, 255],
-            Emotion::Surprise => [255, 160, 40],
-            Emotion::Neutral => [226, 230, 236],
-            Emotion::Contempt => [58, 212, 190],
-        },
-    }
-}
 
 /// How many times its size a picture of these sides has after [`annotate`], where text would not fit.
 pub fn enlargement(width: u32, height: u32) -> u32 {
@@ -88,7 +73,7 @@ fn draw(mut picture: RgbImage, marks: &[Mark]) -> RgbImage {
     }
     for (mark, place) in &by_size {
         if let Some(tag) = &place.tag {
-            canvas.fill(tag.bounds, tag.size * 0.22, Ink { color: color(mark.state), alpha: 1.0 });
+            canvas.fill(tag.bounds, tag.size * 0.22, Ink { color: look(mark.state).color, alpha: 1.0 });
             let at = (tag.bounds.x + layout::TAG_PADDING * tag.size, tag.bounds.y);
             canvas.text(at, tag.bounds.height, tag.size, &tag.text, DARK);
         }
@@ -101,7 +86,7 @@ fn draw_box(canvas: &mut Canvas<'_>, mark: &Mark, place: &layout::Place) {
     let stroke = place.stroke;
     let edge = (stroke / 2.0).clamp(1.0, 3.0);
     canvas.ring(place.frame, stroke * 2.0, stroke + 2.0 * edge, Ink { color: DARK, alpha: 0.55 });
-    canvas.ring(place.frame, stroke * 2.0, stroke, Ink { color: color(mark.state), alpha: 1.0 });
+    canvas.ring(place.frame, stroke * 2.0, stroke, Ink { color: look(mark.state).color, alpha: 1.0 });
 }
 
 /// A row for each label that the model knows, always in the same order; the strongest stands out.
@@ -120,7 +105,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, mark: &Mark, chart: &layout::Chart) {
         canvas.fill(bar, 1.0, Ink { color: LIGHT, alpha: 0.16 });
         let width = full * score.clamp(0.0, 1.0);
         if width >= 0.5 {
-            let ink = Ink { color: color(State::Emotion(emotion)), alpha: 1.0 };
+            let ink = Ink { color: look(State::Emotion(emotion)).color, alpha: 1.0 };
             canvas.fill(Rect { width, ..bar }, 1.0, ink);
         }
     }
@@ -129,6 +114,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, mark: &Mark, chart: &layout::Chart) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::emotion::Emotion;
 
     /// Relative luminance of an sRGB colour (WCAG 2.2).
     fn luminance(color: [u8; 3]) -> f32 {
@@ -143,7 +129,7 @@ mod tests {
     fn every_label_is_read_on_its_colour() {
         let states = Emotion::ALL.map(State::Emotion).into_iter().chain([State::Uncertain]);
         for state in states {
-            let contrast = (luminance(color(state)) + 0.05) / (luminance(DARK) + 0.05);
+            let contrast = (luminance(look(state).color) + 0.05) / (luminance(DARK) + 0.05);
             assert!(contrast >= 7.0, "{state}: {contrast}");
         }
     }

@@ -14,6 +14,7 @@ mod events;
 pub mod feed;
 mod guard;
 pub mod live;
+mod looks;
 mod metrics;
 mod page;
 pub mod photos;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Form, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -12,7 +13,7 @@ use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 
 use super::app::App;
-use super::tag;
+use super::{looks, tag};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -52,11 +53,14 @@ pub fn routes() -> Router<Arc<App>> {
         router = router.route(path, file(kind, content));
     }
     router
+        .route("/assets/emotions.css", file(CSS, looks::css()))
+        .route("/assets/emotions.js", file(JS, looks::module()))
 }
 
 /// A file that a browser keeps and asks about.
-fn file(kind: &'static str, content: &'static str) -> MethodRouter<Arc<App>> {
-    let tag = tag::of(content.as_bytes());
+fn file(kind: &'static str, content: impl Into<Bytes>) -> MethodRouter<Arc<App>> {
+    let content = content.into();
+    let tag = tag::of(&content);
     get(move |headers: HeaderMap| async move {
         let known = tag::is_known(&headers, &tag);
         let caching = [(CACHE_CONTROL, "no-cache".to_owned()), (ETAG, tag)];

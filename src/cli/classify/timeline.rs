@@ -194,7 +194,7 @@ impl Timeline {
             let (first, last) = (&run[0], &run[run.len() - 1]);
             let (left, right) =
                 (scale.x(first.time), scale.x(last.time + self.step()).max(scale.x(first.time) + 1));
-            let [red, green, blue] = overlay::color(first.state);
+            let [red, green, blue] = overlay::look(first.state).color;
             root.draw(&Rectangle::new([(left, top), (right, bottom)], RGBColor(red, green, blue).filled()))?;
             let name = first.state.name();
             let short = &name[..3];
@@ -232,7 +232,7 @@ impl Timeline {
             let at = y(score) + if score > 0.5 { 6 } else { -6 };
             root.draw(&label(text, (scale.pixels.start - 8, at), 15, &DIM, HPos::Right))?;
         }
-        let [red, green, blue] = overlay::color(State::Emotion(emotion));
+        let [red, green, blue] = overlay::look(State::Emotion(emotion)).color;
         let color = RGBColor(red, green, blue);
         let bin = ((self.last + self.step()) / BINS as f64).max(self.step());
         for run in samples.chunk_by(|a, b| b.time - a.time <= self.gap()) {

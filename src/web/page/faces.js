@@ -1,27 +1,8 @@
 // What emotions look like: figures, bars, and boxes on a picture.
 
-export const EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt"];
+import { EMOTIONS, LOOKS } from "./emotions.js";
 
-// As src/overlay has them: black text is read on each.
-const COLORS = {
-  angry: "#ff7668", disgust: "#96d048", fear: "#cc96ff", happy: "#ffd842", sad: "#69afff",
-  surprise: "#ffa028", neutral: "#e2e6ec", contempt: "#3ad4be",
-};
-const OTHER = "#a8aeb6";
-
-// Brows, eyes and mouth in a square of 64.
-const FIGURES = {
-  happy: ["M18 21q5-4 10 0M36 21q5-4 10 0", 3.2, "M18 37q14 17 28 0"],
-  sad: ["M17 24q6-1 11-5M36 19q5 4 11 5", 3.2, "M20 48q12-12 24 0"],
-  angry: ["M17 18l12 6M47 18l-12 6", 3.2, "M20 46q12-8 24 0"],
-  fear: ["M17 21q6-5 11-4M36 17q5-1 11 4", 4.4, "M19 46q4-6 8 0t8 0 8 0"],
-  surprise: ["M17 17q6-6 11-2M36 15q5-4 11 2", 4.4, "M32 39a6 7 0 1 0 .1 0"],
-  disgust: ["M17 22l11 2M47 18l-11 5", 2.6, "M19 45q6-7 12-3t14-3"],
-  contempt: ["M17 22h11M36 20q6-4 11-1", 3.2, "M20 44q14 3 24-6"],
-  neutral: ["M18 20h10M36 20h10", 3.2, "M21 44h22"],
-  uncertain: ["M18 20h10M36 17h10", 3.2, "M21 45q5-4 11 0t11-3"],
-  none: ["", 0, ""],
-};
+export { EMOTIONS };
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -46,19 +27,19 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** A drawn face, so that an emotion is told by its shape, too. */
 export function figure(emotion) {
-  const [brows, eye, mouth] = FIGURES[emotion] ?? FIGURES.none;
+  const { brows, eyes, mouth, color } = LOOKS[emotion] ?? LOOKS.none;
   const ink = "#14181f";
   const line = { fill: "none", stroke: ink, "stroke-width": 3.4, "stroke-linecap": "round", "stroke-linejoin": "round" };
   const drawn = svg("svg", { viewBox: "0 0 64 64" });
   if (!mouth) {
-    drawn.append(svg("circle", { cx: 32, cy: 32, r: 28, fill: "none", stroke: OTHER, "stroke-width": 3, "stroke-dasharray": "7 7" }));
+    drawn.append(svg("circle", { cx: 32, cy: 32, r: 28, fill: "none", stroke: color, "stroke-width": 3, "stroke-dasharray": "7 7" }));
     return drawn;
   }
   drawn.append(
-    svg("circle", { cx: 32, cy: 32, r: 29, fill: COLORS[emotion] ?? OTHER, stroke: ink, "stroke-opacity": 0.25 }),
+    svg("circle", { cx: 32, cy: 32, r: 29, fill: color, stroke: ink, "stroke-opacity": 0.25 }),
     svg("path", { d: brows, ...line, "stroke-width": 3 }),
-    svg("circle", { cx: 23, cy: 29, r: eye, fill: ink }),
-    svg("circle", { cx: 41, cy: 29, r: eye, fill: ink }),
+    svg("circle", { cx: 23, cy: 29, r: eyes, fill: ink }),
+    svg("circle", { cx: 41, cy: 29, r: eyes, fill: ink }),
     svg("path", { d: mouth, ...line }),
   );
   return drawn;
@@ -137,7 +118,7 @@ export function draw(canvas, source, width, height, faces, { mirrored = false, m
 }
 
 function drawFace(ink, face, scale, unit, mirrorWidth) {
-  const color = COLORS[face.emotion] ?? OTHER;
+  const { color } = LOOKS[face.emotion] ?? LOOKS.uncertain;
   const w = face.box.width * scale, h = face.box.height * scale, y = face.box.y * scale;
   const x = (mirrorWidth === null ? face.box.x : mirrorWidth - face.box.x - face.box.width) * scale;
   for (const [width, style] of [[6, "#000a"], [3, color]]) {
