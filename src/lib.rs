@@ -21,7 +21,7 @@ pub mod nets;
 pub mod see;
 
 /// Recognising people who were enrolled.
-pub mod people;
+mod people;
 
 /// One frame in, one observation out.
 pub mod pipeline;
@@ -42,19 +42,19 @@ pub mod display;
 pub mod mqtt;
 
 /// What is done when something is seen for some time.
-pub mod rules;
+mod rules;
 
 /// The page and the HTTP API.
-pub mod web;
+mod web;
 
 /// Tools for AI assistants.
-pub mod mcp;
+mod mcp;
 
 /// Measuring a model on labelled data.
-pub mod eval;
+mod eval;
 
 /// The running daemon: builds the parts, spawns, signals, joins.
-pub mod daemon;
+mod daemon;
 
 /// The subcommands.
 pub mod cli;

@@ -389,12 +389,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, ConfigError};
 
-    fn parse(lines: &str) -> Result<Rules, String> {
-        Config::parse(&format!("[[rules.rule]]\n{lines}\n"), "t", &BTreeMap::new())
-            .map(|config| config.rules)
-            .map_err(|error| error.to_string())
+    fn parse(lines: &str) -> Result<Rules, ConfigError> {
+        Config::parse(&format!("[[rules.rule]]\n{lines}\n"), "t", &BTreeMap::new()).map(|config| config.rules)
     }
 
     #[test]
@@ -455,9 +453,13 @@ mod tests {
             ),
         ];
         for (lines, message) in cases {
-            let error = parse(lines).expect_err(lines);
+            let error = parse(lines).expect_err(lines).to_string();
             assert!(error.lines().any(|line| line.starts_with(message)), "{lines:?}: {error}");
         }
+    }
+
+    #[test]
+    fn mistakes_that_other_sections_or_the_command_line_make() {
         let without_broker =
             "[mqtt]\nurl = \"\"\n[[rules.rule]]\nname = \"a\"\nmin_faces = 1\npublish = \"x\"\n";
         let error = Config::parse(without_broker, "t", &BTreeMap::new()).expect_err("no broker").to_string();

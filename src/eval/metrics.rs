@@ -108,10 +108,6 @@ impl Tally {
         &self.bins
     }
 
-    pub fn confusion(&self) -> &[Vec<u64>] {
-        &self.confusion
-    }
-
     /// Samples of a class in which no face was found.
     pub fn no_face_of(&self, class: usize) -> u64 {
         self.no_face[class]

@@ -78,27 +78,31 @@ impl Device<'_> {
         component
     }
 
+    /// A component that reads `state`.
+    fn of_state(&self, component: Value) -> Value {
+        let mut component = self.needs_pictures(self.config.state_interval, component);
+        component["state_topic"] = self.topic(Topic::State).into();
+        component
+    }
+
+    /// A sensor that reads `stats`.
+    fn of_stats(&self, component: Value) -> Value {
+        let mut component = self.needs_pictures(self.config.stats_interval, component);
+        component["state_topic"] = self.topic(Topic::Stats).into();
+        component["platform"] = "sensor".into();
+        component["entity_category"] = "diagnostic".into();
+        component["state_class"] = "measurement".into();
+        seldom(component)
+    }
+
     fn sensors(&self) -> Vec<(String, Value)> {
-        let state = |component: Value| {
-            let mut component = self.needs_pictures(self.config.state_interval, component);
-            component["state_topic"] = self.topic(Topic::State).into();
-            component
-        };
-        let stats = |component: Value| {
-            let mut component = self.needs_pictures(self.config.stats_interval, component);
-            component["state_topic"] = self.topic(Topic::Stats).into();
-            component["platform"] = "sensor".into();
-            component["entity_category"] = "diagnostic".into();
-            component["state_class"] = "measurement".into();
-            seldom(component)
-        };
         let emotions = Emotion::ALL.iter().map(|emotion| State::Emotion(*emotion));
         let options: Vec<&str> =
             emotions.chain([State::Uncertain, State::None]).map(|state| state.name()).collect();
-        let mut sensors = vec![
+        let sensors = vec![
             (
                 "emotion".to_owned(),
-                state(json!({
+                self.of_state(json!({
                     "platform": "sensor", "name": "Emotion", "icon": "mdi:emoticon-outline",
                     "device_class": "enum", "options": options,
                     "value_template": "{{ value_json.emotion }}",
@@ -108,7 +112,7 @@ impl Device<'_> {
             ),
             (
                 "confidence".to_owned(),
-                seldom(state(json!({
+                seldom(self.of_state(json!({
                     "platform": "sensor", "name": "Confidence", "icon": "mdi:percent-outline",
                     "unit_of_measurement": "%", "state_class": "measurement",
                     "value_template": "{{ (value_json.confidence * 100) | round(0) | int }}",
@@ -116,28 +120,34 @@ impl Device<'_> {
             ),
             (
                 "faces".to_owned(),
-                state(json!({
+                self.of_state(json!({
                     "platform": "sensor", "name": "Faces", "icon": "mdi:account-multiple",
                     "state_class": "measurement", "value_template": "{{ value_json.faces }}",
                 })),
             ),
             (
                 "face_present".to_owned(),
-                state(json!({
+                self.of_state(json!({
                     "platform": "binary_sensor", "name": "Face present", "device_class": "occupancy",
                     "value_template": "{{ 'ON' if value_json.faces > 0 else 'OFF' }}",
                 })),
             ),
+        ];
+        sensors.into_iter().chain(self.scores()).chain(self.person()).chain(self.diagnostics()).collect()
+    }
+
+    fn diagnostics(&self) -> Vec<(String, Value)> {
+        vec![
             (
                 "frame_rate".to_owned(),
-                stats(json!({
+                self.of_stats(json!({
                     "name": "Frame rate", "icon": "mdi:filmstrip", "unit_of_measurement": "fps",
                     "value_template": "{{ value_json.fps }}", "suggested_display_precision": 1,
                 })),
             ),
             (
                 "latency".to_owned(),
-                stats(json!({
+                self.of_stats(json!({
                     "name": "Latency", "device_class": "duration", "unit_of_measurement": "ms",
                     "value_template": "{{ value_json.latency_ms.p95 }}", "suggested_display_precision": 0,
                 })),
@@ -151,26 +161,33 @@ impl Device<'_> {
                     "json_attributes_topic": self.topic(Topic::CameraState),
                 }),
             ),
-        ];
-        sensors.extend(Emotion::ALL.iter().map(|emotion| {
+        ]
+    }
+
+    /// One an emotion.
+    fn scores(&self) -> impl Iterator<Item = (String, Value)> + '_ {
+        Emotion::ALL.iter().map(|emotion| {
             let name = emotion.name();
-            let score = seldom(state(json!({
+            let score = seldom(self.of_state(json!({
                 "platform": "sensor", "name": format!("Score {name}"), "icon": "mdi:percent-outline",
                 "unit_of_measurement": "%", "state_class": "measurement",
                 "value_template":
                     format!("{{{{ ((value_json.scores.{name} | default(0)) * 100) | round(0) | int }}}}"),
             })));
             (format!("score_{name}"), score)
-        }));
-        if self.config.people {
-            let person = state(json!({
+        })
+    }
+
+    /// Who it is, where people are recognised.
+    fn person(&self) -> Option<(String, Value)> {
+        self.config.people.then(|| {
+            let person = self.of_state(json!({
                 "platform": "sensor", "name": "Person", "icon": "mdi:account",
                 "value_template":
                     "{{ (value_json.primary.person | default('unknown')) if value_json.primary else 'none' }}",
             }));
-            sensors.push(("person".to_owned(), person));
-        }
-        sensors
+            ("person".to_owned(), person)
+        })
     }
 
     fn controls(&self) -> Vec<(String, Value)> {

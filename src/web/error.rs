@@ -11,8 +11,6 @@ use super::tls::{Doubt, PairError};
 /// address that is taken is none: it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
-    Read { key: &'static str, path: PathBuf, source: io::Error },
     #[error("web.token_file: {0}")]
     Token(SecretError),
     #[error(

@@ -60,74 +60,13 @@ pub struct Figures<'a> {
 
 /// The whole answer.
 pub fn text(figures: &Figures<'_>) -> String {
-    let Figures { status, stats, .. } = figures;
     let mut out = Text::default();
-    out.family("emotiond_build_info", "gauge", "Version and device; always 1.");
-    out.labelled("emotiond_build_info", &[("device", &status.device), ("version", status.version)], 1.0);
-    out.gauge("emotiond_uptime_seconds", "Time since start.", stats.uptime_s);
-
-    out.counter("emotiond_frames_total", "Frames that the camera delivered.", stats.frames);
-    out.counter(
-        "emotiond_frames_dropped_total",
-        "Frames replaced by a newer one before the pipeline took them.",
-        stats.frames_dropped,
-    );
-    out.counter(
-        "emotiond_frames_damaged_total",
-        "Frames that were cut short or could not be decoded.",
-        stats.frames_damaged,
-    );
-    out.counter(
-        "emotiond_camera_reopened_total",
-        "Times the camera was opened again.",
-        stats.camera_reopened,
-    );
-    out.histogram(
-        "emotiond_frame_latency_seconds",
-        "From capture to observation; the count is that of frames analysed.",
-        figures.latencies,
-    );
-
-    out.gauge("emotiond_faces", "Faces followed now.", status.state.faces as f64);
-    out.family("emotiond_emotion", "gauge", "1 for what the primary face shows now, else 0.");
-    for name in Emotion::ALL.iter().map(|emotion| emotion.name()).chain(["uncertain", "none"]) {
-        let shown = f64::from(u8::from(status.state.emotion == name));
-        out.labelled("emotiond_emotion", &[("emotion", name)], shown);
-    }
-    out.gauge("emotiond_emotion_confidence", "Smoothed probability, 0 to 1.", status.state.confidence);
-
-    out.gauge("emotiond_enabled", "Whether the camera may be read.", f64::from(u8::from(status.enabled)));
-    out.family("emotiond_part_up", "gauge", "Whether a part is well.");
-    let parts = &status.parts;
-    let parts = [
-        ("broker", &parts.broker),
-        ("camera", &parts.camera),
-        ("display", &parts.display),
-        ("pipeline", &parts.pipeline),
-    ];
-    for (name, part) in parts {
-        out.labelled("emotiond_part_up", &[("part", name)], f64::from(u8::from(part.well)));
-    }
-    out.family("emotiond_errors_total", "counter", "Errors by part.");
-    for (part, errors) in &stats.errors {
-        out.labelled("emotiond_errors_total", &[("part", part)], *errors as f64);
-    }
-    out.counter(
-        "emotiond_events_dropped_total",
-        "Events lost because the broker was away for too long.",
-        stats.events_dropped,
-    );
-
-    out.rules(&stats.rules);
-
-    out.gauge("emotiond_live_viewers", "Live views open now.", figures.live_viewers as f64);
-    out.counter("emotiond_live_pictures_total", "Pictures encoded for live views.", figures.live_pictures);
-    out.family("emotiond_http_requests_total", "counter", "Requests answered, by route and status.");
-    for ((path, code), count) in figures.requests.all() {
-        let labels = [("path", path.as_str()), ("status", &code.to_string())];
-        out.labelled("emotiond_http_requests_total", &labels, count as f64);
-    }
-    out.gauge("process_resident_memory_bytes", "Resident memory.", stats.memory_bytes as f64);
+    out.frames(figures);
+    out.seen(figures.status);
+    out.parts(figures.status, figures.stats);
+    out.rules(&figures.stats.rules);
+    out.requests(figures);
+    out.gauge("process_resident_memory_bytes", "Resident memory.", figures.stats.memory_bytes as f64);
     out.0
 }
 
@@ -135,6 +74,87 @@ pub fn text(figures: &Figures<'_>) -> String {
 struct Text(String);
 
 impl Text {
+    fn frames(&mut self, figures: &Figures<'_>) {
+        let Figures { status, stats, .. } = figures;
+        self.family("emotiond_build_info", "gauge", "Version and device; always 1.");
+        self.labelled("emotiond_build_info", &[("device", &status.device), ("version", status.version)], 1.0);
+        self.gauge("emotiond_uptime_seconds", "Time since start.", stats.uptime_s);
+
+        self.counter("emotiond_frames_total", "Frames that the camera delivered.", stats.frames);
+        self.counter(
+            "emotiond_frames_dropped_total",
+            "Frames replaced by a newer one before the pipeline took them.",
+            stats.frames_dropped,
+        );
+        self.counter(
+            "emotiond_frames_damaged_total",
+            "Frames that were cut short or could not be decoded.",
+            stats.frames_damaged,
+        );
+        self.counter(
+            "emotiond_camera_reopened_total",
+            "Times the camera was opened again.",
+            stats.camera_reopened,
+        );
+        self.histogram(
+            "emotiond_frame_latency_seconds",
+            "From capture to observation; the count is that of frames analysed.",
+            figures.latencies,
+        );
+    }
+
+    fn seen(&mut self, status: &wire::Status) {
+        self.gauge("emotiond_faces", "Faces followed now.", status.state.faces as f64);
+        self.family("emotiond_emotion", "gauge", "1 for what the primary face shows now, else 0.");
+        for name in Emotion::ALL.iter().map(|emotion| emotion.name()).chain(["uncertain", "none"]) {
+            let shown = f64::from(u8::from(status.state.emotion == name));
+            self.labelled("emotiond_emotion", &[("emotion", name)], shown);
+        }
+        self.gauge("emotiond_emotion_confidence", "Smoothed probability, 0 to 1.", status.state.confidence);
+    }
+
+    fn parts(&mut self, status: &wire::Status, stats: &wire::Stats) {
+        self.gauge(
+            "emotiond_enabled",
+            "Whether the camera may be read.",
+            f64::from(u8::from(status.enabled)),
+        );
+        self.family("emotiond_part_up", "gauge", "Whether a part is well.");
+        let parts = &status.parts;
+        let parts = [
+            ("broker", &parts.broker),
+            ("camera", &parts.camera),
+            ("display", &parts.display),
+            ("pipeline", &parts.pipeline),
+        ];
+        for (name, part) in parts {
+            self.labelled("emotiond_part_up", &[("part", name)], f64::from(u8::from(part.well)));
+        }
+        self.family("emotiond_errors_total", "counter", "Errors by part.");
+        for (part, errors) in &stats.errors {
+            self.labelled("emotiond_errors_total", &[("part", part)], *errors as f64);
+        }
+        self.counter(
+            "emotiond_events_dropped_total",
+            "Events lost because the broker was away for too long.",
+            stats.events_dropped,
+        );
+    }
+
+    fn requests(&mut self, figures: &Figures<'_>) {
+        self.gauge("emotiond_live_viewers", "Live views open now.", figures.live_viewers as f64);
+        self.counter(
+            "emotiond_live_pictures_total",
+            "Pictures encoded for live views.",
+            figures.live_pictures,
+        );
+        self.family("emotiond_http_requests_total", "counter", "Requests answered, by route and status.");
+        for ((path, code), count) in figures.requests.all() {
+            let labels = [("path", path.as_str()), ("status", &code.to_string())];
+            self.labelled("emotiond_http_requests_total", &labels, count as f64);
+        }
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

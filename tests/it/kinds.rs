@@ -121,6 +121,7 @@ fn every_kind_by_every_road() {
     let folder = tempfile::tempdir().expect("folder");
     let mut maker = Maker::new(folder.path());
     maker.photos();
+    maker.broken_photos();
     maker.films();
     let made = maker.made;
     let now = classified(env!("CARGO_BIN_EXE_emotiond"), &made, None);

@@ -115,6 +115,27 @@ fn events(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| serde_json::to_string(&event(number)).expect("JSON")).collect()
 }
 
+/// Ten seconds after the start.
+fn stats() -> wire::Stats {
+    wire::Stats {
+        time: "2026-01-31T12:00:10.000Z".to_owned(),
+        uptime_s: 10.0,
+        version: "0.1.0",
+        camera: None,
+        frames: 300,
+        frames_dropped: 0,
+        frames_damaged: 0,
+        camera_reopened: 0,
+        fps: 30.0,
+        latency_ms: wire::Latency::default(),
+        errors: BTreeMap::new(),
+        events_dropped: 0,
+        rules: BTreeMap::new(),
+        memory_bytes: 1,
+        delegate: "cpu".to_owned(),
+    }
+}
+
 fn message(topic: &str, payload: &str, retain: bool, qos: QoS) -> Message {
     Message { topic: topic.to_owned(), payload: payload.to_owned(), retain, qos }
 }
@@ -134,23 +155,7 @@ fn every_topic_has_its_payload_retained_flag_and_qos() {
     watcher.wait_for("e/t/state", &serde_json::to_string(&happy).expect("JSON"));
     device.mqtt.set_state(&later);
     device.mqtt.event(&event(1));
-    let stats = wire::Stats {
-        time: "2026-01-31T12:00:10.000Z".to_owned(),
-        uptime_s: 10.0,
-        version: "0.1.0",
-        camera: None,
-        frames: 300,
-        frames_dropped: 0,
-        frames_damaged: 0,
-        camera_reopened: 0,
-        fps: 30.0,
-        latency_ms: wire::Latency::default(),
-        errors: BTreeMap::new(),
-        events_dropped: 0,
-        rules: BTreeMap::new(),
-        memory_bytes: 1,
-        delegate: "cpu".to_owned(),
-    };
+    let stats = stats();
     device.mqtt.stats(&stats);
     let stats_json = serde_json::to_string(&stats).expect("JSON");
     watcher.wait_for("e/t/stats", &stats_json);

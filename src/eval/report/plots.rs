@@ -220,67 +220,82 @@ fn legend(area: &Area<'_>, theme: &Theme, names: &[&str]) -> Result<(), DrawErro
 pub fn reliability(theme: &Theme, bins: &[Reliability]) -> Result<String, DrawError> {
     draw((470, 470), |area| {
         let (above, below) = area.split_vertically(330);
-        let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
-        let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
-        let mut chart = ChartBuilder::on(&above)
-            .margin_right(24)
-            .margin_top(10)
-            .x_label_area_size(8)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_labels(0)
-            .y_labels(6)
-            .y_label_formatter(&percent)
-            .y_desc("right answers")
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(theme.grid)
-            .axis_style(theme.grid)
-            .label_style(label.clone())
-            .axis_desc_style(label.clone())
-            .draw()?;
-        for bin in bins {
-            let sides = (bin.from + 0.004, bin.to - 0.004);
-            chart.draw_series([Rectangle::new(
-                [(sides.0, 0.0), (sides.1, bin.accuracy)],
-                theme.series[0].filled(),
-            )])?;
-            // From what is to what should be.
-            let gap = [(sides.0, bin.accuracy), (sides.1, bin.mean_confidence)];
-            chart.draw_series([Rectangle::new(gap, theme.warning.filled())])?;
-        }
-        chart.draw_series([PathElement::new(vec![(0.0, 0.0), (1.0, 1.0)], theme.ink.stroke_width(1))])?;
-
-        let most = bins.iter().map(|bin| bin.samples).max().unwrap_or(1);
-        let mut counts = ChartBuilder::on(&below)
-            .margin_right(24)
-            .margin_top(6)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..1.0, 0.0..most as f64 * 1.05)?;
-        counts
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_labels(6)
-            .y_labels(3)
-            .x_label_formatter(&percent)
-            .y_label_formatter(&|count| format!("{count:.0}"))
-            .x_desc("confidence")
-            .y_desc("answers")
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(theme.grid)
-            .axis_style(theme.grid)
-            .label_style(label.clone())
-            .axis_desc_style(label)
-            .draw()?;
-        counts.draw_series(bins.iter().map(|bin| {
-            let sides = (bin.from + 0.004, bin.to - 0.004);
-            Rectangle::new([(sides.0, 0.0), (sides.1, bin.samples as f64)], theme.muted.filled())
-        }))?;
-        Ok(())
+        right_answers(&above, theme, bins)?;
+        answers(&below, theme, bins)
     })
+}
+
+fn percent(share: &f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// The ends of a bar within its bin.
+fn sides(bin: &Reliability) -> (f64, f64) {
+    (bin.from + 0.004, bin.to - 0.004)
+}
+
+fn right_answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result<(), DrawError> {
+    let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
+    let mut chart = ChartBuilder::on(area)
+        .margin_right(24)
+        .margin_top(10)
+        .x_label_area_size(8)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(0)
+        .y_labels(6)
+        .y_label_formatter(&percent)
+        .y_desc("right answers")
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(theme.grid)
+        .axis_style(theme.grid)
+        .label_style(label.clone())
+        .axis_desc_style(label)
+        .draw()?;
+    for bin in bins {
+        let (from, to) = sides(bin);
+        let bar = [(from, 0.0), (to, bin.accuracy)];
+        chart.draw_series([Rectangle::new(bar, theme.series[0].filled())])?;
+        // From what is to what should be.
+        let gap = [(from, bin.accuracy), (to, bin.mean_confidence)];
+        chart.draw_series([Rectangle::new(gap, theme.warning.filled())])?;
+    }
+    chart.draw_series([PathElement::new(vec![(0.0, 0.0), (1.0, 1.0)], theme.ink.stroke_width(1))])?;
+    Ok(())
+}
+
+fn answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result<(), DrawError> {
+    let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
+    let most = bins.iter().map(|bin| bin.samples).max().unwrap_or(1);
+    let mut counts = ChartBuilder::on(area)
+        .margin_right(24)
+        .margin_top(6)
+        .x_label_area_size(40)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..1.0, 0.0..most as f64 * 1.05)?;
+    counts
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(6)
+        .y_labels(3)
+        .x_label_formatter(&percent)
+        .y_label_formatter(&|count| format!("{count:.0}"))
+        .x_desc("confidence")
+        .y_desc("answers")
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(theme.grid)
+        .axis_style(theme.grid)
+        .label_style(label.clone())
+        .axis_desc_style(label)
+        .draw()?;
+    counts.draw_series(bins.iter().map(|bin| {
+        let (from, to) = sides(bin);
+        Rectangle::new([(from, 0.0), (to, bin.samples as f64)], theme.muted.filled())
+    }))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -140,13 +140,6 @@ impl<'a> Maker<'a> {
         ] {
             self.write(name, &encoded(plain.clone(), format), Portrait);
         }
-        let gif = encoded(plain.clone(), ImageFormat::Gif);
-        self.write("no-end.gif", &gif[..gif.len() - 1], Warned);
-        let nothing = [b"GIF89a\0\0\x10\0\0\0\0,\0\0\0\0\0\0\x10\0\0\x02\x02D\x01\0;".as_slice()].concat();
-        self.write("no-width.gif", &nothing, Refused("unable to decode"));
-        self.write("empty.jpg", b"", Refused("the file is empty"));
-        self.write("text.jpg", b"dear diary", Refused("it is no JPEG"));
-        self.write("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Refused("HEIC"));
         self.photo("lossy.webp", &["-c:v", "libwebp"]);
         self.photo("palette.png", &["-pix_fmt", "pal8"]);
         self.photo("four-four-four.jpg", &["-pix_fmt", "yuvj444p"]);
@@ -154,6 +147,18 @@ impl<'a> Maker<'a> {
         self.photo("phone.avif", &[]);
         self.photo("photo.jxl", &[]);
         self.photo("scan.jp2", &[]);
+    }
+
+    /// Photos that are none, or not quite.
+    pub fn broken_photos(&mut self) {
+        use Expected::{Refused, Warned};
+        let gif = encoded(square(256), ImageFormat::Gif);
+        self.write("no-end.gif", &gif[..gif.len() - 1], Warned);
+        let nothing = [b"GIF89a\0\0\x10\0\0\0\0,\0\0\0\0\0\0\x10\0\0\x02\x02D\x01\0;".as_slice()].concat();
+        self.write("no-width.gif", &nothing, Refused("unable to decode"));
+        self.write("empty.jpg", b"", Refused("the file is empty"));
+        self.write("text.jpg", b"dear diary", Refused("it is no JPEG"));
+        self.write("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Refused("HEIC"));
     }
 
     pub fn films(&mut self) {
