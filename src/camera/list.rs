@@ -9,7 +9,7 @@ use v4l::Device;
 use super::negotiate::{Pause, Size};
 use super::node::{Node, NodeError, by_id, fourccs, no_known_format, numbered, pauses, sizes, text};
 use super::source::panic_text;
-use crate::media::decode::Encoding;
+use crate::vocabulary::encoding::Encoding;
 
 /// A device node, for people and scripts.
 #[derive(Clone, Debug, Serialize)]

@@ -2,17 +2,20 @@
 
 use crate::config::{self, Source};
 
-pub mod command;
+pub(crate) mod command;
+mod error;
 pub mod list;
-pub mod negotiate;
+pub(crate) mod negotiate;
 mod node;
-pub mod replay;
+pub(crate) mod replay;
 mod source;
+mod stall;
 pub mod thread;
 mod turn;
-pub mod v4l2;
+pub(crate) mod v4l2;
 
-pub use source::{Camera, CameraError};
+pub use error::{CameraError, Damage, Loss, Unopened};
+pub use source::Camera;
 
 /// Opens the configured source.
 ///
@@ -43,7 +46,8 @@ fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn
     match (command::open_pi(config, go_on), error) {
         (Some(Ok(camera)), _) => Ok(Box::new(camera)),
         (Some(Err(module)), CameraError::Open { source_name, reason }) => {
-            Err(CameraError::Open { source_name, reason: format!("{reason}; {module}") })
+            let reason = Unopened::Neither { devices: Box::new(reason), module: Box::new(module) };
+            Err(CameraError::Open { source_name, reason })
         }
         (_, error) => Err(error),
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::media::decode::Encoding;
+use crate::vocabulary::encoding::Encoding;
 
 /// A duration in seconds as a fraction, as V4L2 has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use v4l::video::Capture;
 use v4l::{Device, Fraction};
 
 use super::negotiate::{Interval, Mode, Pause, Size, Steps, Wish};
-use crate::media::decode::Encoding;
+use crate::vocabulary::encoding::Encoding;
 
 /// Paths worth trying, each device once: names in `/dev/v4l/by-id`, sorted, then the others by
 /// number.
@@ -59,7 +59,7 @@ pub(super) fn numbered() -> Vec<PathBuf> {
 
 /// Why a node cannot be used as a camera.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NodeError {
+pub enum NodeError {
     #[error("not a V4L2 device")]
     NoDevice,
     #[error("{}", cause(.0))]

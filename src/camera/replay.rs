@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::source::{Camera, CameraError};
+use super::error::{CameraError, Damage, Loss, Unopened};
+use super::source::Camera;
+use super::stall::Stall;
 use crate::config::{self, Pace};
 use crate::media::film::{self, Film, FilmError, FilmFrame, FilmOptions};
 use crate::media::photo;
@@ -22,14 +24,12 @@ pub struct Replay {
     fps: u32,
     pace: Pace,
     repeat: bool,
-    /// Without a frame of a film for this long it counts as stalled.
-    timeout: Duration,
+    /// Of a film.
+    stall: Stall,
     /// When the first frame was due.
     start: Option<Instant>,
     /// Frames so far, damaged ones included.
     sequence: u64,
-    /// When the last frame was handed out, or the film was opened.
-    last: Instant,
 }
 
 #[derive(Debug)]
@@ -69,24 +69,29 @@ impl Replay {
     /// # Errors
     /// [`CameraError::Open`] with the cause.
     pub fn open(path: &Path, config: &config::Camera) -> Result<Self, CameraError> {
-        let failed =
-            |reason: String| CameraError::Open { source_name: format!("replay {}", path.display()), reason };
+        Self::open_any(path, config).map_err(|reason| {
+            let source_name = format!("replay {}", path.display());
+            CameraError::Open { source_name, reason }
+        })
+    }
+
+    fn open_any(path: &Path, config: &config::Camera) -> Result<Self, Unopened> {
         let now = Instant::now();
         let (material, contents) = if path.is_dir() {
-            let photos = photos_in(path).map_err(|error| failed(error.to_string()))?;
+            let photos = photos_in(path)?;
             if photos.is_empty() {
-                return Err(failed("there is no photo in this folder (name one with some)".to_owned()));
+                return Err(Unopened::NoPhotos);
             }
             let contents = format!("{} photos at {}/s", photos.len(), config.fps);
             let folder = path.to_owned();
             (Material::Folder { folder, photos, next: 0, good: false }, contents)
-        } else if is_photo(path).map_err(|error| failed(error.to_string()))? {
-            let photo = photo::read(path).map_err(|error| failed(error.to_string()))?;
+        } else if is_photo(path)? {
+            let photo = photo::read(path)?;
             let frame = photo::to_frame(photo, now, 0);
             let contents = format!("photo {}x{} at {}/s", frame.width, frame.height, config.fps);
             (Material::Still { frame }, contents)
         } else {
-            let reel = Reel::open(path).map_err(|error| failed(error.to_string()))?;
+            let reel = Reel::open(path)?;
             let film = &reel.film;
             let contents = format!("film {}x{} at {:.3}/s", film.width(), film.height(), film.fps());
             (Material::Film(Box::new(reel)), contents)
@@ -97,10 +102,9 @@ impl Replay {
             fps: config.fps,
             pace: config.pace,
             repeat: config.repeat,
-            timeout: config.timeout,
+            stall: Stall::new(config.timeout),
             start: None,
             sequence: 0,
-            last: now,
         })
     }
 
@@ -113,8 +117,8 @@ impl Replay {
                 return Err(CameraError::Ended);
             }
             if !*good {
-                let reason = format!("none of the {} photos in {} is whole", photos.len(), folder.display());
-                return Err(CameraError::OnlyDamaged(reason));
+                let damage = Damage::Folder { folder: folder.clone(), photos: photos.len() };
+                return Err(CameraError::OnlyDamaged(damage));
             }
             (*next, *good) = (0, false);
         }
@@ -122,7 +126,7 @@ impl Replay {
         *next += 1;
         let sequence = self.sequence;
         self.sequence += 1;
-        let photo = photo::read(path).map_err(|error| CameraError::Damaged(error.to_string()))?;
+        let photo = photo::read(path).map_err(|error| CameraError::Damaged(error.into()))?;
         *good = true;
         Ok(photo::to_frame(photo, due, sequence))
     }
@@ -133,15 +137,11 @@ impl Replay {
             return Err(CameraError::Ended);
         }
         let Some(time) = reel.load()? else {
-            return Err(if self.last.elapsed() > self.timeout {
-                CameraError::Lost(format!("ffmpeg delivered no frame for {:?}", self.timeout))
-            } else {
-                CameraError::Waiting
-            });
+            return Err(self.stall.waiting());
         };
         let due = start + time;
         if self.pace == Pace::RealTime && !is_due(due) {
-            self.last = Instant::now();
+            self.stall.fed();
             return Err(CameraError::Waiting);
         }
         let picture = reel.next.take().ok_or(CameraError::Waiting)?;
@@ -163,7 +163,7 @@ impl Reel {
     /// Has the next frame ready and answers when it is due, since the first round's start; `None` when
     /// there is none yet.
     fn load(&mut self) -> Result<Option<Duration>, CameraError> {
-        let lost = |path: &Path, error: FilmError| CameraError::Lost(format!("{}: {error}", path.display()));
+        let lost = |path: &Path, source| Loss::Film { path: path.to_owned(), source };
         if self.next.is_none() {
             if std::mem::take(&mut self.over) {
                 let film = Film::open(&self.path, FilmOptions::default());
@@ -182,9 +182,12 @@ impl Reel {
                 }
                 Err(error) if self.first.is_some() => {
                     self.over = true;
-                    return Err(CameraError::Damaged(format!("{}: {error}", self.path.display())));
+                    return Err(CameraError::Damaged(Damage::Film {
+                        path: self.path.clone(),
+                        source: error,
+                    }));
                 }
-                Err(error) => return Err(lost(&self.path, error)),
+                Err(error) => return Err(lost(&self.path, error).into()),
             }
         }
         let Some(picture) = &self.next else { return Ok(None) };
@@ -210,7 +213,7 @@ impl Camera for Replay {
         let due = start + Duration::from_nanos(self.sequence * 1_000_000_000 / u64::from(self.fps));
         let photos = !matches!(self.material, Material::Film(_));
         if photos && self.pace == Pace::RealTime && !is_due(due) {
-            self.last = Instant::now();
+            self.stall.fed();
             return Err(CameraError::Waiting);
         }
         let result = match &self.material {
@@ -225,7 +228,7 @@ impl Camera for Replay {
             Material::Film(_) => self.next_of_film(start),
         };
         if result.is_ok() {
-            self.last = Instant::now();
+            self.stall.fed();
         }
         result
     }

@@ -1,29 +1,7 @@
-//! What every source of frames does, and how it fails.
+//! What every source of frames does.
 
+use super::error::{CameraError, Loss};
 use crate::vocabulary::frame::Frame;
-
-/// Why there is no next frame.
-#[derive(Debug, thiserror::Error)]
-pub enum CameraError {
-    /// None has come yet; ask again.
-    #[error("no frame yet")]
-    Waiting,
-    /// One frame was cut short or could not be decoded; the next may be whole.
-    #[error("damaged frame: {0}")]
-    Damaged(String),
-    /// A replay that is not repeated is over.
-    #[error("the replay has ended")]
-    Ended,
-    /// The source does not deliver any more and must be opened again.
-    #[error("{0}")]
-    Lost(String),
-    /// The source delivers, but nothing whole for the configured time-out; it is opened again as a lost one is.
-    #[error("none of its pictures is whole: {0}")]
-    OnlyDamaged(String),
-    /// The source cannot be opened.
-    #[error("unable to open {source_name}: {reason}")]
-    Open { source_name: String, reason: String },
-}
 
 /// A source of frames: a device, a program or a replay.
 pub trait Camera: Send {
@@ -48,7 +26,7 @@ pub(super) fn first_frame(camera: &mut dyn Camera, go_on: &dyn Fn() -> bool) -> 
             result => return result,
         }
     }
-    Err(CameraError::Lost("not waited for".to_owned()))
+    Err(Loss::GivenUp.into())
 }
 
 /// What a caught panic said.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::source::{Camera, CameraError, panic_text};
+use super::error::CameraError;
+use super::source::{Camera, panic_text};
 use crate::base::backoff::Backoff;
 use crate::base::latest::Latest;
 use crate::base::mutex::lock;

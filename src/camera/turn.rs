@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::source::{Camera, CameraError};
+use super::error::CameraError;
+use super::source::Camera;
 use crate::config::Rotation;
 use crate::vocabulary::frame::Frame;
 

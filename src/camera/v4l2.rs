@@ -18,11 +18,14 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, Fraction};
 
+use super::error::{CameraError, Damage, Loss, Tried, Unopened};
 use super::negotiate::{Interval, Mode, Wish};
-use super::node::{self, Node, NodeError, cause};
-use super::source::{Camera, CameraError, first_frame, panic_text};
+use super::node::{self, Node, NodeError};
+use super::source::{Camera, first_frame, panic_text};
+use super::stall::Stall;
 use crate::config;
-use crate::media::decode::{self, Encoding, Layout, Range};
+use crate::media::decode::{self, Layout, Range};
+use crate::vocabulary::encoding::Encoding;
 use crate::vocabulary::frame::Frame;
 
 /// Longest wait in one call of [`Camera::next`].
@@ -36,13 +39,11 @@ pub struct V4l2Camera {
     stream: ManuallyDrop<Stream<'static>>,
     description: String,
     layout: Layout,
-    timeout: Duration,
+    stall: Stall,
     /// A buffer was dequeued and not queued again: [`CaptureStream::next`] may be called.
     holds_buffer: bool,
     /// The driver's number of the first frame, and the number of the last one handed out.
     numbers: Option<(u32, u64)>,
-    /// When the last whole frame came, or the stream was started.
-    last_frame: Instant,
     /// A frame that was taken to see whether the device delivers any.
     probed: Option<Frame>,
 }
@@ -55,7 +56,7 @@ impl V4l2Camera {
     pub fn open(path: &Path, config: &config::Camera) -> Result<Self, CameraError> {
         let failed = |error: NodeError| CameraError::Open {
             source_name: path.display().to_string(),
-            reason: error.to_string(),
+            reason: error.into(),
         };
         // The crate panics on values that it does not know, such as a new colour space.
         catch_unwind(AssertUnwindSafe(|| Self::start(path, config)))
@@ -81,10 +82,9 @@ impl V4l2Camera {
             stream: ManuallyDrop::new(stream),
             description: describe(path, &node.card, &format, fps),
             layout,
-            timeout: config.timeout,
+            stall: Stall::new(config.timeout),
             holds_buffer: false,
             numbers: None,
-            last_frame: Instant::now(),
             probed: None,
         };
         match CaptureStream::next(&mut *camera.stream) {
@@ -116,17 +116,6 @@ impl V4l2Camera {
         Ok(Some(taken))
     }
 
-    /// The error, or that the camera is lost when there was no whole frame for too long.
-    fn without_frame(&self, error: CameraError) -> CameraError {
-        if self.last_frame.elapsed() <= self.timeout {
-            return error;
-        }
-        match error {
-            CameraError::Damaged(reason) => CameraError::OnlyDamaged(reason),
-            _ => CameraError::Lost(format!("no frame in {} s", self.timeout.as_secs_f64())),
-        }
-    }
-
     /// The frame's number since the source was opened; drivers that do not count say 0 for ever.
     fn number(numbers: &mut Option<(u32, u64)>, sequence: u32) -> u64 {
         let Some((first, last)) = numbers else {
@@ -149,10 +138,10 @@ impl Camera for V4l2Camera {
         }
         let events = rustix::event::PollFlags::IN.bits() as i16;
         match self.stream.handle().poll(events, WAIT.as_millis() as i32) {
-            Ok(0) => return Err(self.without_frame(CameraError::Waiting)),
+            Ok(0) => return Err(self.stall.waiting()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(CameraError::Waiting),
-            Err(error) => return Err(lost("unable to wait for a frame", &error)),
+            Err(error) => return Err(lost("unable to wait for a frame", error)),
         }
         let layout = self.layout;
         let mut numbers = self.numbers;
@@ -165,19 +154,19 @@ impl Camera for V4l2Camera {
             // What was announced is not there; a driver that goes on so must not make this spin.
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 std::thread::sleep(Duration::from_millis(10));
-                return Err(self.without_frame(CameraError::Waiting));
+                return Err(self.stall.waiting());
             }
-            Err(error) => return Err(lost("unable to take a frame", &error)),
+            Err(error) => return Err(lost("unable to take a frame", error)),
         };
         let sequence = Self::number(&mut numbers, metadata.sequence);
         let result = if metadata.flags.contains(Flags::ERROR) {
-            Err("the driver marked it as damaged".to_owned())
+            Err(Damage::Marked)
         } else {
-            decode::decode(&layout, bytes).map_err(|error| error.to_string())
+            decode::decode(&layout, bytes).map_err(Damage::from)
         };
         self.numbers = numbers;
-        let pixels = result.map_err(|reason| self.without_frame(CameraError::Damaged(reason)))?;
-        self.last_frame = Instant::now();
+        let pixels = result.map_err(|damage| self.stall.damaged(damage))?;
+        self.stall.fed();
         let captured = captured(&metadata);
         Ok(Frame::new(pixels.width, pixels.height, pixels.format, pixels.data, captured, sequence))
     }
@@ -216,26 +205,21 @@ pub fn open_any(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<V4l
         let opened = V4l2Camera::open(&path, config);
         match opened.and_then(|mut camera| camera.probe(go_on).map(|()| camera)) {
             Ok(camera) => return Ok(camera),
-            Err(CameraError::Open { reason, .. }) => tried.push(format!("{}: {reason}", path.display())),
             Err(error) => {
                 only_damaged |= matches!(error, CameraError::OnlyDamaged(_));
-                tried.push(format!("{}: {error}", path.display()));
+                tried.push((path, error));
             }
         }
     }
     if only_damaged {
-        return Err(CameraError::OnlyDamaged(tried.join("; ")));
+        return Err(CameraError::OnlyDamaged(Damage::Devices(Tried(tried))));
     }
-    let reason = if tried.is_empty() {
-        "there is no /dev/video* (is one connected and its driver loaded?)".to_owned()
-    } else {
-        format!("none delivers pictures: {}", tried.join("; "))
-    };
+    let reason = if tried.is_empty() { Unopened::NoDevices } else { Unopened::Devices(Tried(tried)) };
     Err(CameraError::Open { source_name: "any camera".to_owned(), reason })
 }
 
-fn lost(action: &str, error: &io::Error) -> CameraError {
-    CameraError::Lost(format!("{action}: {}", cause(error)))
+fn lost(action: &'static str, source: io::Error) -> CameraError {
+    Loss::Device { action, source }.into()
 }
 
 fn set_format(device: &Device, mode: &Mode) -> io::Result<Format> {

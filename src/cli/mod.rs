@@ -171,12 +171,12 @@ fn hint_at_instances() {
 }
 
 /// What systemd takes between `@` and `.service`.
-fn instance(name: &str) -> Result<String, String> {
+fn instance(name: &str) -> Result<String, UsageError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.-".contains(c);
     if !name.is_empty() && name.chars().all(allowed) {
         Ok(name.to_owned())
     } else {
-        Err(format!("{name:?} is no instance of a unit (a-z, A-Z, 0-9, :, _, . and -)"))
+        Err(UsageError(format!("{name:?} is no instance of a unit (a-z, A-Z, 0-9, :, _, . and -)")))
     }
 }
 

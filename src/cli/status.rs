@@ -83,7 +83,7 @@ fn is_exhausted(error: &anyhow::Error) -> bool {
 /// Arguments that do not fit each other.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UsageError(pub String);
+pub struct UsageError(pub String);
 
 /// What an error says: all mistakes of a configuration, a line each, or `one_line`.
 pub fn lines(error: &anyhow::Error) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::keys::{Keys, Unfit};
 use crate::base::printable::without_credentials;
 use crate::base::secret::Secret;
+use crate::vocabulary::encoding::Encoding;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
@@ -88,32 +89,20 @@ impl FromStr for Source {
 pub enum CommandFormat {
     /// MJPEG or YUV4MPEG2, as its first bytes say.
     Auto,
-    /// Frames of the configured size, one after the other and nothing between.
-    Raw(RawFormat),
+    /// Frames of the configured size and of one of [`Encoding::RAW`], one after the other and nothing between.
+    Raw(Encoding),
 }
 
-/// How the pixels of a raw frame are laid out; rows without padding, Y'CbCr in limited range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RawFormat {
-    Rgb,
-    Bgr,
-    Yuyv,
-    Uyvy,
-    Nv12,
-    I420,
-    Grey,
-}
-
-const COMMAND_FORMATS: [(&str, CommandFormat); 8] = [
-    ("auto", CommandFormat::Auto),
-    ("rgb", CommandFormat::Raw(RawFormat::Rgb)),
-    ("bgr", CommandFormat::Raw(RawFormat::Bgr)),
-    ("yuyv", CommandFormat::Raw(RawFormat::Yuyv)),
-    ("uyvy", CommandFormat::Raw(RawFormat::Uyvy)),
-    ("nv12", CommandFormat::Raw(RawFormat::Nv12)),
-    ("i420", CommandFormat::Raw(RawFormat::I420)),
-    ("grey", CommandFormat::Raw(RawFormat::Grey)),
-];
+const COMMAND_FORMATS: [(&str, CommandFormat); 1 + Encoding::RAW.len()] = {
+    let mut formats = [("auto", CommandFormat::Auto); 1 + Encoding::RAW.len()];
+    let mut at = 0;
+    while at < Encoding::RAW.len() {
+        let (name, encoding) = Encoding::RAW[at];
+        at += 1;
+        formats[at] = (name, CommandFormat::Raw(encoding));
+    }
+    formats
+};
 
 /// How a replay is paced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod mqtt;
 mod people;
 mod rules;
 /// What survives a restart.
-pub mod settings;
+pub(crate) mod settings;
 mod smoothing;
 mod unknown;
 mod web;
@@ -25,7 +25,7 @@ mod web;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use camera::{Camera, CommandFormat, Pace, RawFormat, Rotation, Source};
+pub use camera::{Camera, CommandFormat, Pace, Rotation, Source};
 pub use classifier::{Classifier, DEFAULT_CLASSIFIER, Delegate, MIN_CONFIDENCE};
 pub use detector::{CLOSE_DETECTOR, DEFAULT_DETECTOR, Detector};
 pub use device::{Device, STATE_DIR};

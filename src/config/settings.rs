@@ -51,36 +51,57 @@ impl Settings {
     ///
     /// # Errors
     /// When anything of it cannot be obeyed; then nothing of it is.
-    pub fn changed(mut self, json: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(json).map_err(|error| format!("no JSON: {error}"))?;
-        let Value::Object(changes) = value else {
-            return Err("no JSON object such as {\"min_confidence\": 0.5}".to_owned());
-        };
+    pub fn changed(mut self, json: &str) -> Result<Self, ChangeError> {
+        let value: Value = serde_json::from_str(json)?;
+        let Value::Object(changes) = value else { return Err(ChangeError::NoObject) };
         if changes.is_empty() {
-            return Err("names no setting (min_confidence, dwell_s)".to_owned());
+            return Err(ChangeError::Empty);
         }
         for (key, value) in &changes {
             match key.as_str() {
                 "min_confidence" => self.min_confidence = number(key, value, &MIN_CONFIDENCE)?,
                 "dwell_s" => self.dwell_s = number(key, value, &DWELL_S)?,
-                _ => return Err(format!("{key:?} is no setting (min_confidence, dwell_s)")),
+                _ => return Err(ChangeError::Unknown(key.clone())),
             }
         }
         Ok(self)
     }
 }
 
-fn number(key: &str, value: &Value, range: &RangeInclusive<f64>) -> Result<Option<f64>, String> {
+fn number(key: &str, value: &Value, range: &RangeInclusive<f64>) -> Result<Option<f64>, ChangeError> {
     if value.is_null() {
         return Ok(None);
     }
-    let number = value.as_f64().ok_or_else(|| format!("{key}: {value} is no number"))?;
+    let key = || key.to_owned();
+    let number = value.as_f64().ok_or_else(|| ChangeError::NoNumber { key: key(), value: value.clone() })?;
     if range.contains(&number) {
         Ok(Some(number))
     } else {
-        Err(format!("{key}: {number} is out of range ({} to {})", range.start(), range.end()))
+        Err(ChangeError::OutOfRange { key: key(), number, range: range.clone() })
     }
 }
+
+/// Why settings are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("no JSON: {0}")]
+    NoJson(#[from] serde_json::Error),
+    #[error("no JSON object such as {{\"min_confidence\": 0.5}}")]
+    NoObject,
+    #[error("names no setting (min_confidence, dwell_s)")]
+    Empty,
+    #[error("{0:?} is no setting (min_confidence, dwell_s)")]
+    Unknown(String),
+    #[error("{key}: {value} is no number")]
+    NoNumber { key: String, value: Value },
+    #[error("{key}: {number} is out of range ({} to {})", range.start(), range.end())]
+    OutOfRange { key: String, number: f64, range: RangeInclusive<f64> },
+}
+
+/// Nobody can switch the camera on.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("camera.enabled is false in the configuration file")]
+pub struct Forbidden;
 
 /// Why settings could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -241,7 +262,7 @@ mod tests {
             (r#"{"min_confidence": "high"}"#, "min_confidence: \"high\" is no number"),
             (r#"{"min_confidence": 1e999}"#, "no JSON: "),
         ] {
-            let error = start.changed(payload).expect_err(payload);
+            let error = start.changed(payload).expect_err(payload).to_string();
             assert!(error.starts_with(reason), "{payload}: {error}");
         }
     }

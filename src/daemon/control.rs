@@ -8,12 +8,25 @@ use super::shared::Shared;
 use super::switch::Switch;
 use crate::camera::thread::{State as CameraState, Status as CameraStatus};
 use crate::config::Config;
-use crate::config::settings::Store;
+use crate::config::settings::{ChangeError, Forbidden, Store};
 use crate::mqtt::{Command, Mqtt};
 use crate::vocabulary::wire;
 
 /// Between two words on why the camera is what it was before.
 const BETWEEN_ERRORS: Duration = Duration::from_secs(20);
+
+/// Why a command is not obeyed.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Switch(#[from] Forbidden),
+    #[error(transparent)]
+    Settings(#[from] ChangeError),
+    #[error("the camera is switched off")]
+    Off,
+    #[error("the replay has ended")]
+    Ended,
+}
 
 pub struct Control {
     pub switch: Switch,
@@ -45,13 +58,13 @@ impl Control {
     /// Does what a command says, or answers why not.
     pub fn obey(&self, command: &Command, config: &Config) {
         let done = match command {
-            Command::SetEnabled(enabled) => self.switch.turn(*enabled, "MQTT").map_err(str::to_owned),
+            Command::SetEnabled(enabled) => self.switch.turn(*enabled, "MQTT").map_err(Refusal::from),
             Command::ChangeSettings(json) => self.change(json, config),
             Command::RestartCamera => self.restart_camera(),
         };
         if let (Err(reason), Some(mqtt)) = (done, &self.mqtt) {
             log::warn!("a command over MQTT was refused: {reason}");
-            mqtt.refuse(command, &reason);
+            mqtt.refuse(command, &reason.to_string());
         }
     }
 
@@ -98,7 +111,7 @@ impl Control {
         }
     }
 
-    fn change(&self, json: &str, config: &Config) -> Result<(), String> {
+    fn change(&self, json: &str, config: &Config) -> Result<(), Refusal> {
         let changed = self.store.get().changed(json)?;
         // The switch is another command's, which may have come meanwhile over HTTP.
         self.store.update(|settings| {
@@ -109,10 +122,10 @@ impl Control {
         Ok(())
     }
 
-    fn restart_camera(&self) -> Result<(), String> {
+    fn restart_camera(&self) -> Result<(), Refusal> {
         match self.camera.state() {
-            CameraState::Off => Err("the camera is switched off".to_owned()),
-            CameraState::Ended => Err("the replay has ended".to_owned()),
+            CameraState::Off => Err(Refusal::Off),
+            CameraState::Ended => Err(Refusal::Ended),
             CameraState::Starting | CameraState::Streaming | CameraState::Damaged | CameraState::Lost => {
                 self.restart.store(true, Ordering::Relaxed);
                 Ok(())

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, ImageEncoder};
-
+use crate::media::encode;
 use crate::vocabulary::emotion::Observation;
-use crate::vocabulary::frame::{Frame, PixelFormat, Rect};
+use crate::vocabulary::frame::{Frame, Rect};
 use crate::vocabulary::wire::{Event, EventType};
 
 /// Most pictures: one in this time.
@@ -49,29 +47,22 @@ fn cut(frame: &Frame, bounds: &Rect) -> Option<Vec<u8>> {
     if left >= right || top >= bottom {
         return None;
     }
+    let (width, height) = (right - left, bottom - top);
     let channels = frame.format.channels();
-    let stride = frame.width as usize * channels;
-    let pixels: Vec<u8> = (top as usize..bottom as usize)
-        .flat_map(|row| {
-            &frame.data[row * stride + left as usize * channels..row * stride + right as usize * channels]
-        })
-        .copied()
-        .collect();
-    let color = match frame.format {
-        PixelFormat::Gray8 => ExtendedColorType::L8,
-        PixelFormat::Rgb8 => ExtendedColorType::Rgb8,
-    };
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .write_image(&pixels, right - left, bottom - top, color)
+    let rows = frame.data.chunks_exact(frame.width as usize * channels);
+    let within = left as usize * channels..right as usize * channels;
+    let pixels: Vec<u8> =
+        rows.skip(top as usize).take(height as usize).flat_map(|row| &row[within.clone()]).copied().collect();
+    let face = Frame::new(width, height, frame.format, pixels, frame.captured, frame.sequence);
+    encode::jpeg(&face, QUALITY)
         .inspect_err(|error| log::warn!("unable to encode the face's picture: {error}"))
-        .ok()?;
-    Some(jpeg)
+        .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::frame::PixelFormat;
 
     #[test]
     fn the_picture_is_the_face_with_a_margin_within_the_frame() {

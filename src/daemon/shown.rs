@@ -10,8 +10,7 @@ use super::switch::Switch;
 use crate::camera::thread::State as CameraState;
 use crate::config::{Config, DisplayDriver};
 use crate::display::{self};
-use crate::pipeline::{Pipeline, load};
-use crate::vocabulary::emotion::Still;
+use crate::pipeline::stills::Stills;
 use crate::vocabulary::frame::Frame;
 use crate::vocabulary::wire::{self, Details, Latency, Part, Parts};
 use crate::web::photos::Classify;
@@ -47,7 +46,7 @@ pub fn shown(config: &Config, asked: &Asked, switch: &Switch, mirror: Mirror) ->
         stats: Box::new(move || of_stats.stats(Default::default())),
         display: Box::new(move || mirror.png(size)),
         enabled: Box::new(move || is_on.enabled()),
-        switch: Box::new(move |enabled| turned.turn(enabled, "HTTP").map_err(str::to_owned)),
+        switch: Box::new(move |enabled| turned.turn(enabled, "HTTP")),
     }
 }
 
@@ -106,20 +105,8 @@ fn parts(asked: &Asked, driver: DisplayDriver, lost: Option<&str>) -> (Parts, De
     (parts, details)
 }
 
-/// Nets for uploads, loaded with the first one: who uploads nothing needs no memory for them. The
-/// least confidence is the running pipeline's.
+/// The faces of uploads. The least confidence is the running pipeline's.
 pub fn classify(config: &Config, pipeline: Arc<Shared>) -> Classify {
-    let config = config.clone();
-    let mut nets: Option<Pipeline> = None;
-    Box::new(move |frame: &Frame| -> Result<Still, String> {
-        // Taken out, so that nets which panicked are not used again.
-        let mut loaded = match nets.take() {
-            Some(loaded) => loaded,
-            None => load::pipeline(&config).map_err(|error| error.to_string())?,
-        };
-        loaded.configure(&config.smoothing, pipeline.min_confidence());
-        let seen = loaded.still(frame).map_err(|error| error.to_string());
-        nets = Some(loaded);
-        seen
-    })
+    let mut stills = Stills::new(config.clone());
+    Box::new(move |frame: &Frame| Ok(stills.faces(frame, Some(pipeline.min_confidence()))?))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::base::mutex::lock;
 use crate::config::Config;
-use crate::config::settings::{LOST, Store};
+use crate::config::settings::{Forbidden, LOST, Store};
 use crate::mqtt::Mqtt;
 
 /// Clones share the switch.
@@ -52,11 +52,11 @@ impl Switch {
         (self.0.allowed && self.0.store.get().lost).then_some(LOST)
     }
 
-    /// Turns it; `by` says over what, for the log. The error says why it is not turned.
-    pub fn turn(&self, enabled: bool, by: &str) -> Result<(), &'static str> {
+    /// Turns it; `by` says over what, for the log.
+    pub fn turn(&self, enabled: bool, by: &str) -> Result<(), Forbidden> {
         let inner = &*self.0;
         if enabled && !inner.allowed {
-            return Err("camera.enabled is false in the configuration file");
+            return Err(Forbidden);
         }
         let _turning = lock(&inner.turning);
         log::info!("camera switched {} over {by}", if enabled { "on" } else { "off" });

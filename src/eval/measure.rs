@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::corrupt::Corruption;
 use super::dataset::{Picture, Sample};
 use super::fer2013;
-use crate::media::photo::{self, PhotoError};
+use crate::media::photo::{self, PhotoError, PhotoFault};
 use crate::nets::engine::EngineError;
 use crate::see::classify::Classifier;
 use crate::see::search::FaceDetector;
@@ -105,7 +105,7 @@ fn spoilt(
     let Some(corruption) = corruption else { return Ok(frame) };
     corruption
         .apply(&frame, index as u64)
-        .map_err(|error| PhotoError::Unsupported { name: sample.picture.name(), reason: error.to_string() })
+        .map_err(|error| PhotoError::new(&sample.picture.name(), PhotoFault::Unsupported(error.to_string())))
 }
 
 impl Nets {

@@ -314,7 +314,7 @@ pub(super) mod tests {
     #[test]
     fn figures_of_scikit_learn() {
         let tally = Tally::of(3, &generated());
-        assert_eq!(tally.confusion(), [[33, 6, 7], [4, 13, 4], [1, 3, 13]]);
+        assert_eq!(tally.confusion, [[33, 6, 7], [4, 13, 4], [1, 3, 13]]);
         let each = |figure: fn(&Tally, usize) -> f64| [0, 1, 2].map(|class| figure(&tally, class));
         let close = |own: f64, theirs: f64| assert!((own - theirs).abs() < 1e-9, "{own} {theirs}");
         let pairs = [

@@ -22,8 +22,7 @@ pub use device::DeviceError;
 use crate::base::mutex::lock;
 use crate::config::Config;
 use crate::media::photo;
-use crate::nets::engine::EngineError;
-use crate::pipeline::{Pipeline, load};
+use crate::pipeline::stills::{StillError, Stills};
 use crate::tell::history;
 use crate::vocabulary::wire;
 use device::Device;
@@ -54,17 +53,13 @@ enum Refusal {
     #[error(transparent)]
     Photo(#[from] photo::PhotoError),
     #[error(transparent)]
-    Nets(#[from] load::ModelError),
-    #[error(transparent)]
-    Run(#[from] EngineError),
+    Still(#[from] StillError),
 }
 
 #[derive(Clone)]
 struct Tools {
     device: Arc<Device>,
-    config: Arc<Config>,
-    /// Loaded with the first photo.
-    nets: Arc<Mutex<Option<Pipeline>>>,
+    stills: Arc<Mutex<Stills>>,
     tool_router: ToolRouter<Self>,
 }
 
@@ -162,15 +157,8 @@ impl Tools {
             return Err(Refusal::Relative(path.to_owned()));
         }
         let frame = photo::to_frame(photo::read(path)?, Instant::now(), 0);
-        let mut nets = lock(&self.nets);
-        // Taken out, so that nets which panicked are not used again.
-        let mut loaded = match nets.take() {
-            Some(loaded) => loaded,
-            None => load::pipeline(&self.config)?,
-        };
-        let seen = loaded.still(&frame);
-        *nets = Some(loaded);
-        Ok(wire::Picture::of_photo(path.display().to_string(), (frame.width, frame.height), &seen?))
+        let seen = lock(&self.stills).faces(&frame, None)?;
+        Ok(wire::Picture::of_photo(path.display().to_string(), (frame.width, frame.height), &seen))
     }
 }
 
@@ -199,8 +187,7 @@ fn refused(reason: impl Into<String>) -> CallToolResult {
 pub fn serve(config: &Config, url: Option<&str>) -> Result<(), McpError> {
     let tools = Tools {
         device: Arc::new(Device::new(&config.web, url)?),
-        config: Arc::new(config.clone()),
-        nets: Arc::default(),
+        stills: Arc::new(Mutex::new(Stills::new(config.clone()))),
         tool_router: Tools::tool_router(),
     };
     let runtime =

@@ -14,51 +14,11 @@ use yuv::{
 
 use crate::media::photo;
 use crate::media::photo::jpeg::{self, JpegError};
+use crate::vocabulary::encoding::Encoding;
 use crate::vocabulary::frame::PixelFormat;
 
-/// How a camera encodes its frames; the name is V4L2's four-character code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Encoding {
-    /// `RGB3`: red, green, blue.
-    Rgb,
-    /// `BGR3`: blue, green, red.
-    Bgr,
-    /// `YUYV`: two pixels in four bytes: Y, Cb, Y, Cr.
-    Yuyv,
-    /// `UYVY`: two pixels in four bytes: Cb, Y, Cr, Y.
-    Uyvy,
-    /// `NV12`: all Y, then Cb and Cr of each two by two pixels.
-    Nv12,
-    /// `YU12`: all Y, then all Cb, then all Cr, one of each for two by two pixels.
-    I420,
-    /// All Y, then all Cb, then all Cr, one of each for two pixels of a row.
-    I422,
-    /// All Y, then all Cb, then all Cr, one of each a pixel.
-    I444,
-    /// `MJPG`, `JPEG`: a JPEG each.
-    Mjpeg,
-    /// `GREY`: luma only.
-    Grey,
-}
-
+/// How the bytes of an encoding lie.
 impl Encoding {
-    /// In the order of preference: colour before grey, cheap before dear.
-    pub const ALL: [(Self, [u8; 4]); 9] = [
-        (Self::Rgb, *b"RGB3"),
-        (Self::Bgr, *b"BGR3"),
-        (Self::Yuyv, *b"YUYV"),
-        (Self::Uyvy, *b"UYVY"),
-        (Self::Nv12, *b"NV12"),
-        (Self::I420, *b"YU12"),
-        (Self::Mjpeg, *b"MJPG"),
-        (Self::Mjpeg, *b"JPEG"),
-        (Self::Grey, *b"GREY"),
-    ];
-
-    pub fn from_fourcc(fourcc: [u8; 4]) -> Option<Self> {
-        Self::ALL.iter().find(|(_, code)| *code == fourcc).map(|(encoding, _)| *encoding)
-    }
-
     /// Bytes of a row without padding; 0 where rows have no fixed length.
     const fn row_bytes(self, width: usize) -> usize {
         match self {

@@ -1,12 +1,14 @@
-//! Bytes to pictures, for cameras, the command line and the page alike.
+//! Bytes to pictures and back, for cameras, the command line and the page alike.
 
 /// What cameras send: YUV, RGB, grey and MJPEG.
-pub mod decode;
+pub(crate) mod decode;
+/// Pictures to files' bytes.
+pub(crate) mod encode;
 /// What the installed `ffmpeg` can do.
-pub mod ffmpeg;
+pub(crate) mod ffmpeg;
 /// Films, by an `ffmpeg` child process, and pictures that move.
 pub mod film;
 /// Photo files, strictly and within limits.
 pub mod photo;
 /// Smaller pictures.
-pub mod resample;
+pub(crate) mod resample;

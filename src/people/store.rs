@@ -61,11 +61,37 @@ pub enum StoreError {
         "unable to understand {}: {reason} (`emotiond people add` and `import` keep it aside and begin anew)",
         path.display()
     )]
-    Damaged { path: PathBuf, reason: String },
+    Damaged { path: PathBuf, reason: Unsound },
     #[error("unable to understand {}: {reason} (name a file that `emotiond people export` wrote)", path.display())]
-    NoExport { path: PathBuf, reason: String },
+    NoExport { path: PathBuf, reason: Unsound },
     #[error("unable to use {}: a later version of emotiond wrote it (form {form} instead of {FORM})", path.display())]
     Later { path: PathBuf, form: u32 },
+}
+
+/// What is wrong with a file's content.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsound {
+    #[error("it is no text")]
+    NoText,
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Name(#[from] NoName),
+    #[error("it holds more than {MOST_PEOPLE} people")]
+    TooMany,
+    #[error("{name} has {found} descriptors instead of 1 to {MOST_SAMPLES}")]
+    Samples { name: Name, found: usize },
+    #[error("a descriptor of {0} is none")]
+    Values(Name),
+}
+
+/// There is no room for more.
+#[derive(Debug, thiserror::Error)]
+pub enum Full {
+    #[error("there are {MOST_PEOPLE} people already")]
+    People,
+    #[error("{0} has {MOST_SAMPLES} descriptors already (remove {0} first)")]
+    Samples(Name),
 }
 
 impl People {
@@ -73,26 +99,23 @@ impl People {
     ///
     /// # Errors
     /// What is wrong, without the file's name.
-    pub fn from_json(text: &str) -> Result<Self, String> {
-        let written: Written = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    pub fn from_json(text: &str) -> Result<Self, Unsound> {
+        let written: Written = serde_json::from_str(text)?;
         if written.people.len() > MOST_PEOPLE {
-            return Err(format!("it holds more than {MOST_PEOPLE} people"));
+            return Err(Unsound::TooMany);
         }
         let mut people = BTreeMap::new();
         for (name, samples) in written.people {
-            let name: Name = name.parse().map_err(|error: NoName| error.to_string())?;
+            let name: Name = name.parse()?;
             if samples.is_empty() || samples.len() > MOST_SAMPLES {
-                return Err(format!(
-                    "{name} has {} descriptors instead of 1 to {MOST_SAMPLES}",
-                    samples.len()
-                ));
+                return Err(Unsound::Samples { name, found: samples.len() });
             }
             let sound = |sample: &Sample| {
                 (1..=LONGEST).contains(&sample.values.len())
                     && sample.values.iter().all(|value| value.is_finite())
             };
             if !samples.iter().all(sound) {
-                return Err(format!("a descriptor of {name} is none"));
+                return Err(Unsound::Values(name));
             }
             // A file of an earlier version may hold two that are one by now.
             people.entry(name).or_insert_with(Vec::new).extend(samples);
@@ -125,16 +148,16 @@ impl People {
     ///
     /// # Errors
     /// When there is no room for more.
-    pub fn add(&mut self, name: &Name, sample: Sample) -> Result<bool, String> {
+    pub fn add(&mut self, name: &Name, sample: Sample) -> Result<bool, Full> {
         if !self.0.contains_key(name) && self.0.len() == MOST_PEOPLE {
-            return Err(format!("there are {MOST_PEOPLE} people already"));
+            return Err(Full::People);
         }
         let samples = self.0.entry(name.clone()).or_default();
         if samples.iter().any(|known| (&known.space, &known.values) == (&sample.space, &sample.values)) {
             return Ok(false);
         }
         if samples.len() == MOST_SAMPLES {
-            return Err(format!("{name} has {MOST_SAMPLES} descriptors already (remove {name} first)"));
+            return Err(Full::Samples(name.clone()));
         }
         samples.push(sample);
         Ok(true)
@@ -187,7 +210,7 @@ pub fn read(path: &Path) -> Result<Option<People>, StoreError> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is no text".to_owned() });
+            return Err(StoreError::Damaged { path: path.to_owned(), reason: Unsound::NoText });
         }
         Err(source) => return Err(StoreError::Io { action: "read", path: path.to_owned(), source }),
     };
@@ -399,6 +422,6 @@ mod tests {
         people.add(&anna, Sample { space: "b".to_owned(), ..sample(2.0) }).expect("room");
         assert_eq!(people.gallery("a", 3).len(), 1);
         assert_eq!(people.of_other_models("a"), (1, vec!["b"]));
-        assert_eq!(People::from_json(&people.to_json()), Ok(people));
+        assert_eq!(People::from_json(&people.to_json()).expect("sound"), people);
     }
 }

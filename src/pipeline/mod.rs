@@ -3,6 +3,8 @@
 
 /// From names in the configuration to loaded nets.
 pub mod load;
+/// Photos one by one, with nets of their own.
+pub(crate) mod stills;
 
 use std::collections::HashMap;
 use std::time::Instant;

@@ -5,6 +5,6 @@ pub mod classify;
 /// Finding faces anywhere in a frame.
 pub mod search;
 /// Probabilities over time: averaging, hysteresis, dwell.
-pub mod smooth;
+pub(crate) mod smooth;
 /// Faces over time: ids and the primary face.
-pub mod track;
+pub(crate) mod track;

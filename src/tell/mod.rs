@@ -1,8 +1,8 @@
 //! Observations to what is worth telling.
 
 /// The last day in minutes.
-pub mod history;
+pub(crate) mod history;
 /// From observations to messages.
-pub mod report;
+pub(crate) mod report;
 /// Counters and latencies of the running daemon.
 pub mod stats;

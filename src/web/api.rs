@@ -207,9 +207,9 @@ pub async fn set_enabled(State(app): State<Arc<App>>, body: Bytes) -> Result<Jso
     let done = tokio::task::spawn_blocking(move || (app.switch)(switch.enabled)).await;
     match done {
         Ok(Ok(())) => Ok(Json(switch)),
-        Ok(Err(reason)) => {
+        Ok(Err(forbidden)) => {
             let remedy = "set camera.enabled = true there and restart";
-            Err(Problem::new(StatusCode::CONFLICT, reason, remedy))
+            Err(Problem::new(StatusCode::CONFLICT, forbidden.to_string(), remedy))
         }
         Err(_) => Err(Problem::busy("the daemon is stopping")),
     }

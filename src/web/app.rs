@@ -12,6 +12,7 @@ use super::metrics::Requests;
 use super::photos::Photos;
 use crate::base::clock;
 use crate::config;
+use crate::config::settings::Forbidden;
 use crate::vocabulary::wire;
 
 /// What handlers need.
@@ -33,7 +34,7 @@ pub struct App {
     pub stats: Box<dyn Fn() -> wire::Stats + Send + Sync>,
     pub display: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub enabled: Box<dyn Fn() -> bool + Send + Sync>,
-    pub switch: Box<dyn Fn(bool) -> Result<(), String> + Send + Sync>,
+    pub switch: Box<dyn Fn(bool) -> Result<(), Forbidden> + Send + Sync>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +131,6 @@ pub struct Shown {
     /// What the panel shows or would show, as PNG.
     pub display: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub enabled: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Switches the camera; says why it is not done.
-    pub switch: Box<dyn Fn(bool) -> Result<(), String> + Send + Sync>,
+    /// Switches the camera.
+    pub switch: Box<dyn Fn(bool) -> Result<(), Forbidden> + Send + Sync>,
 }

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 use tokio::sync::watch;
 
 use crate::base::latest::Latest;
 use crate::base::mutex::lock;
 use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
-use crate::vocabulary::frame::{Frame, PixelFormat};
+use crate::media::encode;
+use crate::vocabulary::frame::Frame;
 
 /// How often the waiting thread looks for shutdown.
 const TICK: Duration = Duration::from_millis(200);
@@ -112,7 +111,7 @@ impl Live {
         while !shutdown.requested() {
             pulse.beat();
             let Some(frame) = self.frames.take(TICK) else { continue };
-            match encode(&frame) {
+            match encode::jpeg(&frame, QUALITY) {
                 Ok(jpeg) => self.publish(Picture {
                     jpeg: jpeg.into(),
                     sequence: frame.sequence,
@@ -158,26 +157,10 @@ impl Drop for Viewer {
     }
 }
 
-/// The frame as JPEG.
-pub fn encode(frame: &Frame) -> image::ImageResult<Vec<u8>> {
-    let color = match frame.format {
-        PixelFormat::Gray8 => ExtendedColorType::L8,
-        PixelFormat::Rgb8 => ExtendedColorType::Rgb8,
-    };
-    // About what a picture needs at this quality.
-    let mut jpeg = Vec::with_capacity(frame.data.len() / 12);
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode(
-        &frame.data,
-        frame.width,
-        frame.height,
-        color,
-    )?;
-    Ok(jpeg)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::frame::PixelFormat;
 
     fn frame(sequence: u64) -> Frame {
         Frame::new(8, 8, PixelFormat::Gray8, vec![128; 64], Instant::now(), sequence)
@@ -211,7 +194,7 @@ mod tests {
         live.offer(&frame(1), Instant::now());
         let on_its_way = live.frames.take(Duration::ZERO).expect("taken");
         live.close();
-        let jpeg = encode(&on_its_way).expect("encoded").into();
+        let jpeg = encode::jpeg(&on_its_way, QUALITY).expect("encoded").into();
         live.publish(Picture { jpeg, sequence: 1, captured: on_its_way.captured });
         assert!(viewer.newest.borrow_and_update().is_none());
     }

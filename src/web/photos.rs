@@ -1,6 +1,7 @@
 //! Uploaded photos: a bounded queue, and a thread with nets of its own that answers them in turn.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::error::Error;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -9,7 +10,6 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use data_url::{DataUrl, forgiving_base64};
 use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use serde::Deserialize;
@@ -17,10 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::body;
 use super::problem::Problem;
+use crate::base::caught::caught;
 use crate::base::part::Pulse;
 use crate::base::shutdown::Shutdown;
-use crate::media::photo::{self, PhotoError};
-use crate::media::resample;
+use crate::media::photo::{self, PhotoError, PhotoFault};
+use crate::media::{encode, resample};
 use crate::overlay::{self, Mark};
 use crate::vocabulary::emotion::{Face, Still};
 use crate::vocabulary::frame::Frame;
@@ -36,7 +37,7 @@ const QUALITY: u8 = 92;
 const SHOWN: u32 = 2048;
 
 /// Tells the faces of a photo, or why it could not.
-pub type Classify = Box<dyn FnMut(&Frame) -> Result<Still, String> + Send>;
+pub type Classify = Box<dyn FnMut(&Frame) -> Result<Still, Box<dyn Error + Send + Sync>> + Send>;
 
 /// An upload as it came.
 pub enum Upload {
@@ -142,8 +143,8 @@ impl Worker {
 
     /// A decoder that panics on a hostile picture must not end the daemon.
     fn answer(&mut self, upload: Upload, wish: Wish) -> Result<Answer, Problem> {
-        catch_unwind(AssertUnwindSafe(|| self.read(upload, wish))).unwrap_or_else(|_| {
-            log::error!("a decoder panicked on an uploaded picture");
+        caught(|| self.read(upload, wish)).unwrap_or_else(|panic| {
+            log::error!("unable to answer an upload: {panic}");
             Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "the picture could not be decoded",
@@ -167,7 +168,7 @@ impl Worker {
         }
         let seen = (self.classify)(&frame).map_err(|error| {
             log::error!("unable to classify an uploaded photo: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log")
+            internal(error)
         })?;
         if wish == Wish::Annotated {
             return annotate(frame, &seen.faces).map(|jpeg| Answer::Picture("image/jpeg", jpeg));
@@ -203,19 +204,13 @@ fn standard(text: &str) -> String {
 }
 
 fn undecodable(error: &PhotoError) -> Problem {
-    let status = match error {
-        PhotoError::Empty { .. } => StatusCode::BAD_REQUEST,
-        PhotoError::NotAPicture { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        PhotoError::TooLarge { .. } | PhotoError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+    let status = match error.fault() {
+        PhotoFault::Empty => StatusCode::BAD_REQUEST,
+        PhotoFault::NotAPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        PhotoFault::TooLarge { .. } | PhotoFault::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    // The remedy stands in brackets at the end.
-    let text = error.to_string();
-    let (detail, remedy) = match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) {
-        Some((detail, remedy)) => (detail.to_owned(), remedy.to_owned()),
-        None => (text, "send another picture".to_owned()),
-    };
-    Problem::new(status, detail, remedy)
+    Problem::new(status, error.detail(), error.fault().remedy().unwrap_or("send another picture"))
 }
 
 /// The picture as PNG, quickly made rather than small.
@@ -224,24 +219,22 @@ fn shown(frame: Frame) -> Result<Vec<u8>, Problem> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up)
         .write_image(&frame.data, frame.width, frame.height, ExtendedColorType::Rgb8)
-        .map_err(|error| {
-            let detail = format!("unable to encode the picture: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail, "see the daemon's log")
-        })?;
+        .map_err(|error| internal(format_args!("unable to encode the picture: {error}")))?;
     Ok(png)
 }
 
 /// The picture with the faces drawn, as JPEG.
 fn annotate(frame: Frame, faces: &[Face]) -> Result<Vec<u8>, Problem> {
-    let failed =
-        |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error, "see the daemon's log");
+    let (captured, sequence) = (frame.captured, frame.sequence);
     let picture = RgbImage::from_raw(frame.width, frame.height, frame.data.to_vec())
-        .ok_or_else(|| failed("a photo without three channels".to_owned()))?;
+        .ok_or_else(|| internal("a photo without three channels"))?;
     let marks: Vec<Mark> = faces.iter().map(Mark::from).collect();
-    let picture = overlay::annotate(picture, &marks);
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .encode_image(&picture)
-        .map_err(|error| failed(format!("unable to encode the annotated picture: {error}")))?;
-    Ok(jpeg)
+    let annotated = photo::to_frame(overlay::annotate(picture, &marks), captured, sequence);
+    encode::jpeg(&annotated, QUALITY)
+        .map_err(|error| internal(format_args!("unable to encode the annotated picture: {error}")))
+}
+
+/// A defect of the daemon or its device.
+fn internal(error: impl Display) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string(), "see the daemon's log")
 }

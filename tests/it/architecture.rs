@@ -71,7 +71,7 @@ const HOUSE: &[Room] = &[
     },
     Room {
         name: "mcp",
-        uses: "base vocabulary config media nets pipeline tell",
+        uses: "base vocabulary config media pipeline tell",
         does: &[("mod", "clock"), ("device", "files network")],
     },
     Room {
@@ -81,7 +81,7 @@ const HOUSE: &[Room] = &[
     },
     Room {
         name: "daemon",
-        uses: "base vocabulary config people pipeline tell camera display mqtt rules web",
+        uses: "base vocabulary config media people pipeline tell camera display mqtt rules web",
         does: &[("*", "clock threads"), ("enrolled", "files")],
     },
     Room {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use emotiond::camera::thread::State;
 use emotiond::camera::{self, CameraError, list};
-use emotiond::config::{self, CommandFormat, Config, Pace, RawFormat, Rotation, Source};
+use emotiond::config::{self, CommandFormat, Config, Pace, Rotation, Source};
+use emotiond::vocabulary::encoding::Encoding;
 use tempfile::TempDir;
 
 use crate::support::cameras::{Running, children_with, config, next, open_error, wait_until};
@@ -39,7 +40,7 @@ fn lost(config: &config::Camera) -> String {
     loop {
         match next(&mut *camera) {
             Ok(_) | Err(CameraError::Damaged(_)) => {}
-            Err(CameraError::Lost(reason)) => return reason,
+            Err(CameraError::Lost(reason)) => return reason.to_string(),
             Err(error) => panic!("{error}"),
         }
     }
@@ -55,12 +56,12 @@ fn ffmpegs_pictures_in_every_format_are_the_same() {
         (CommandFormat::Auto, "-pix_fmt yuv420p -f yuv4mpegpipe", "YUV4MPEG2"),
         (CommandFormat::Auto, "-pix_fmt yuv422p -f yuv4mpegpipe", "YUV4MPEG2"),
         (CommandFormat::Auto, "-pix_fmt yuv444p -f yuv4mpegpipe", "YUV4MPEG2"),
-        (raw(RawFormat::Rgb), "-pix_fmt rgb24 -f rawvideo", "raw"),
-        (raw(RawFormat::Bgr), "-pix_fmt bgr24 -f rawvideo", "raw"),
-        (raw(RawFormat::Yuyv), "-pix_fmt yuyv422 -f rawvideo", "raw"),
-        (raw(RawFormat::Uyvy), "-pix_fmt uyvy422 -f rawvideo", "raw"),
-        (raw(RawFormat::Nv12), "-pix_fmt nv12 -f rawvideo", "raw"),
-        (raw(RawFormat::I420), "-pix_fmt yuv420p -f rawvideo", "raw"),
+        (raw(Encoding::Rgb), "-pix_fmt rgb24 -f rawvideo", "raw"),
+        (raw(Encoding::Bgr), "-pix_fmt bgr24 -f rawvideo", "raw"),
+        (raw(Encoding::Yuyv), "-pix_fmt yuyv422 -f rawvideo", "raw"),
+        (raw(Encoding::Uyvy), "-pix_fmt uyvy422 -f rawvideo", "raw"),
+        (raw(Encoding::Nv12), "-pix_fmt nv12 -f rawvideo", "raw"),
+        (raw(Encoding::I420), "-pix_fmt yuv420p -f rawvideo", "raw"),
     ];
     for (format, output, name) in cases {
         let config = config::Camera { format, width: 64, height: 48, ..ffmpeg(red, output) };

@@ -1,6 +1,6 @@
 //! Pictures that a program writes to its standard output: `rpicam-vid`, `ffmpeg`, GStreamer.
 
-mod stream;
+pub(super) mod stream;
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -13,12 +13,14 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use self::stream::{Piece, Splitter};
-use super::source::{Camera, CameraError, first_frame};
+use super::error::{CameraError, CommandEnd, Damage, Loss, Unopened};
+use super::source::{Camera, first_frame};
+use super::stall::Stall;
 use crate::base::printable::without_credentials;
 use crate::base::process_group::{Group, PRIVATE};
 use crate::base::secret::Secret;
 use crate::config::{self, CommandFormat, Pace};
-use crate::media::decode;
+use crate::media::decode::{self, DecodeError};
 use crate::vocabulary::frame::Frame;
 
 /// Longest wait in one call of [`Camera::next`].
@@ -57,8 +59,7 @@ pub struct CommandCamera {
     interval: Duration,
     /// When the next frame is wanted.
     due: Instant,
-    timeout: Duration,
-    last_frame: Instant,
+    stall: Stall,
     sequence: u64,
     /// A frame that was taken to see whether the program delivers any.
     probed: Option<Frame>,
@@ -73,11 +74,7 @@ impl CommandCamera {
         let program = words.first().map_or("", Secret::reveal).to_owned();
         let failed = |error: io::Error| CameraError::Open {
             source_name: format!("command {program}"),
-            reason: match error.kind() {
-                ErrorKind::NotFound => "there is no such program (is it installed?)".to_owned(),
-                ErrorKind::PermissionDenied => "it may not be run (is it executable?)".to_owned(),
-                _ => error.to_string(),
-            },
+            reason: Unopened::Program(error),
         };
         let mut command = Command::new(&program);
         command.args(words.iter().skip(1).map(Secret::reveal)).process_group(0);
@@ -107,8 +104,7 @@ impl CommandCamera {
             pace: config.pace,
             interval: Duration::from_secs(1) / config.fps.max(1),
             due: now,
-            timeout: config.timeout,
-            last_frame: now,
+            stall: Stall::new(config.timeout),
             sequence: 0,
             probed: None,
         })
@@ -138,7 +134,7 @@ impl CommandCamera {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
-                Err(error) => return Err(self.lost(&format!("unable to read its output: {error}"))),
+                Err(error) => return Err(self.lost(error)),
             }
         }
         Ok(true)
@@ -158,7 +154,7 @@ impl CommandCamera {
                     }
                 }
                 Ok(None) => break,
-                Err(error) => return Err(self.lost(&error.to_string())),
+                Err(error) => return Err(self.lost(error)),
             }
         }
         if self.pace == Pace::FlatOut || !matches!(newest, Some(Piece::Frame(..))) {
@@ -166,7 +162,7 @@ impl CommandCamera {
         }
         let now = Instant::now();
         if now < self.due {
-            self.last_frame = now;
+            self.stall.fed();
             return Ok(None);
         }
         // They come a little early and late: half an interval is allowed, on average each lets one through.
@@ -179,15 +175,15 @@ impl CommandCamera {
         let status = self.wait(GRACE);
         self.messages.read(&mut self.stderr);
         match status {
-            Some(status) => self.lost(&format!("it ended with {status}")),
-            None => self.lost("it closed its output"),
+            Some(status) => self.lost(CommandEnd::Ended(status)),
+            None => self.lost(CommandEnd::Closed),
         }
     }
 
     /// Names the program, its last message included.
-    fn lost(&self, reason: &str) -> CameraError {
-        let message = self.messages.last().map_or_else(String::new, |line| format!(": {line}"));
-        CameraError::Lost(format!("command {}: {reason}{message}", self.program))
+    fn lost(&self, end: impl Into<CommandEnd>) -> CameraError {
+        let (program, end) = (self.program.clone(), end.into());
+        Loss::Command { program, end, message: self.messages.last() }.into()
     }
 
     /// Waits for the program, but not for what it started, and ends the group.
@@ -207,23 +203,26 @@ impl CommandCamera {
     }
 
     fn decode(&mut self, layout: &decode::Layout, bytes: &[u8]) -> Result<Frame, CameraError> {
-        let pixels = decode::decode(layout, bytes).map_err(|error| self.damaged(error.to_string()))?;
+        let pixels = decode::decode(layout, bytes).map_err(|error| self.damaged(error.into()))?;
         let pixels = decode::squared(pixels, self.splitter.aspect());
         let size = (pixels.width, pixels.height);
         if std::mem::replace(&mut self.size, size) != size {
             let format = self.splitter.name().unwrap_or_default();
             self.description = format!("command {}, {}x{} {format}", self.program, size.0, size.1);
         }
-        self.last_frame = Instant::now();
-        Ok(Frame::new(size.0, size.1, pixels.format, pixels.data, self.last_frame, self.sequence - 1))
+        self.stall.fed();
+        Ok(Frame::new(size.0, size.1, pixels.format, pixels.data, Instant::now(), self.sequence - 1))
     }
 
     /// That the frame is damaged, or that there was no whole one for too long.
-    fn damaged(&self, reason: String) -> CameraError {
-        if self.last_frame.elapsed() <= self.timeout {
-            return CameraError::Damaged(reason);
+    fn damaged(&self, damage: Damage) -> CameraError {
+        match self.stall.damaged(damage) {
+            CameraError::OnlyDamaged(damage) => {
+                let (program, damage) = (self.program.clone(), Box::new(damage));
+                CameraError::OnlyDamaged(Damage::Command { program, damage })
+            }
+            error => error,
         }
-        CameraError::OnlyDamaged(format!("command {}: {reason}", self.program))
     }
 }
 
@@ -250,11 +249,11 @@ impl Camera for CommandCamera {
         }
         match piece {
             Some(Piece::Frame(layout, bytes)) => self.decode(&layout, &bytes),
-            Some(Piece::Damaged(reason)) => Err(self.damaged(reason)),
-            None if self.last_frame.elapsed() <= self.timeout => Err(CameraError::Waiting),
-            None => Err(match self.splitter.unknown() {
-                Some(error) => self.lost(&error.to_string()),
-                None => self.lost(&format!("no frame in {} s", self.timeout.as_secs_f64())),
+            Some(Piece::Damaged(error)) => Err(self.damaged(DecodeError::from(error).into())),
+            None => Err(match (self.stall.check(), self.splitter.unknown()) {
+                (Ok(()), _) => CameraError::Waiting,
+                (Err(_), Some(unknown)) => self.lost(unknown),
+                (Err(stalled), None) => self.lost(stalled),
             }),
         }
     }

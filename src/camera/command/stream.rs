@@ -1,9 +1,10 @@
 //! Frames in the bytes that a program writes: MJPEG, YUV4MPEG2 or raw. Pure.
 
-use crate::config::{CommandFormat, RawFormat};
-use crate::media::decode::{Encoding, Layout, Range};
+use crate::config::CommandFormat;
+use crate::media::decode::{Layout, Range};
 use crate::media::photo::MAX_PIXELS;
 use crate::media::photo::jpeg::{self, JpegError, SOI};
+use crate::vocabulary::encoding::Encoding;
 
 /// Longer than any line before a frame that a known program writes.
 const MAX_HEADER: usize = 1024;
@@ -55,7 +56,7 @@ enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     Frame(Layout, Vec<u8>),
-    Damaged(String),
+    Damaged(JpegError),
 }
 
 /// Takes bytes as they come, gives frames.
@@ -74,16 +75,7 @@ impl Splitter {
     pub fn new(format: CommandFormat, (width, height): (u32, u32)) -> Self {
         let kind = match format {
             CommandFormat::Auto => Kind::Unknown,
-            CommandFormat::Raw(raw) => {
-                let encoding = match raw {
-                    RawFormat::Rgb => Encoding::Rgb,
-                    RawFormat::Bgr => Encoding::Bgr,
-                    RawFormat::Yuyv => Encoding::Yuyv,
-                    RawFormat::Uyvy => Encoding::Uyvy,
-                    RawFormat::Nv12 => Encoding::Nv12,
-                    RawFormat::I420 => Encoding::I420,
-                    RawFormat::Grey => Encoding::Grey,
-                };
+            CommandFormat::Raw(encoding) => {
                 let layout = Layout { encoding, width, height, stride: 0, range: Range::Limited };
                 Kind::Fixed { layout, marked: false, aspect: 1.0 }
             }
@@ -198,7 +190,7 @@ impl Splitter {
             Err(JpegError::Truncated) => Ok(None),
             Err(error) => {
                 self.done += SOI.len();
-                Ok(Some(Piece::Damaged(error.to_string())))
+                Ok(Some(Piece::Damaged(error)))
             }
         }
     }
@@ -392,7 +384,7 @@ mod tests {
     #[test]
     fn raw_frames_are_counted_off() {
         let bytes: Vec<u8> = (0..60).collect();
-        let (pieces, end) = split(CommandFormat::Raw(RawFormat::Rgb), &bytes, 11);
+        let (pieces, end) = split(CommandFormat::Raw(Encoding::Rgb), &bytes, 11);
         let frames: Vec<u8> = pieces
             .iter()
             .map(|piece| match piece {

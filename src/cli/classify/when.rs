@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::cli::status::UsageError;
 use crate::media::film::FilmFrame;
 
 /// How often a film is looked at.
@@ -16,10 +17,10 @@ pub enum Every {
 }
 
 impl FromStr for Every {
-    type Err = String;
+    type Err = UsageError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither frames, as 5, nor seconds, as 0.5s");
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        let wrong = || UsageError(format!("{text:?} is neither frames, as 5, nor seconds, as 0.5s"));
         match text.strip_suffix('s') {
             Some(seconds) => {
                 let seconds = seconds.trim_end().parse().ok().filter(|seconds| *seconds >= 0.001);
@@ -32,8 +33,8 @@ impl FromStr for Every {
 }
 
 /// A time within a film: seconds, or as on a clock.
-pub fn film_time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time, as 90, 90.5, 1:30 or 1:02:03");
+pub fn film_time(text: &str) -> Result<Duration, UsageError> {
+    let wrong = || UsageError(format!("{text:?} is no time, as 90, 90.5, 1:30 or 1:02:03"));
     let mut parts = text.rsplit(':');
     let seconds: f64 = parts.next().and_then(|part| part.parse().ok()).ok_or_else(wrong)?;
     let whole = |part: Option<&str>| part.map_or(Ok(0), str::parse::<u32>).map_err(|_| wrong());
@@ -76,11 +77,8 @@ mod tests {
         let seconds = |text| film_time(text).map(|time| time.as_secs_f64()).ok();
         assert_eq!(["90.5", "1:30", "1:02:03"].map(seconds), [Some(90.5), Some(90.0), Some(3723.0)]);
         assert_eq!(["1:75", "-1", "a", "", "1:2:3:4", "inf"].map(seconds), [None; 6]);
-        assert_eq!("0.5s".parse(), Ok(Every::Time(Duration::from_millis(500))));
-        assert_eq!(
-            "5".parse::<Every>().map(|every| matches!(every, Every::Frames(n) if n.get() == 5)),
-            Ok(true)
-        );
+        assert_eq!("0.5s".parse::<Every>().ok(), Some(Every::Time(Duration::from_millis(500))));
+        assert!(matches!("5".parse(), Ok(Every::Frames(n)) if n.get() == 5));
         assert!(["0", "0s", "s", "-1s", "x"].iter().all(|text| text.parse::<Every>().is_err()));
     }
 

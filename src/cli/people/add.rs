@@ -60,7 +60,7 @@ pub fn run(args: &AddArgs, config: &Config) -> anyhow::Result<Status> {
             let values = candidate.descriptor.values().to_vec();
             let sample = Sample { added: now.clone(), space: space.clone(), values };
             let verdict = judge.check(&candidate.descriptor).and_then(|()| {
-                let fresh = people.add(&args.name, sample).map_err(anyhow::Error::msg)?;
+                let fresh = people.add(&args.name, sample)?;
                 if fresh { Ok(()) } else { Err(anyhow!("{} has just this photo already", args.name)) }
             });
             match verdict {

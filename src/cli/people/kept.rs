@@ -162,7 +162,7 @@ pub fn import(args: &ImportArgs, config: &Config) -> anyhow::Result<Status> {
             let samples = others.samples(name).unwrap_or_default();
             let mut taken = 0;
             for sample in samples {
-                let added = people.add(name, sample.clone()).map_err(anyhow::Error::msg)?;
+                let added = people.add(name, sample.clone())?;
                 taken += usize::from(added);
             }
             counts.push((name, taken, samples.len()));

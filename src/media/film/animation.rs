@@ -9,14 +9,15 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{
-    AnimationDecoder, DynamicImage, Frame, Frames, ImageDecoder, ImageFormat, ImageResult, Limits, RgbImage,
+    AnimationDecoder, DynamicImage, Frame, Frames, ImageDecoder, ImageError, ImageFormat, ImageResult,
+    Limits, RgbImage,
 };
 
 use super::error::FilmError;
 use super::frame::FilmFrame;
 use super::options::Range;
-use crate::base::caught::caught;
-use crate::media::photo;
+use crate::base::caught::{Panicked, caught};
+use crate::media::photo::{self, PhotoError};
 
 /// A frame that says it is shown for less is shown for [`USUAL_DELAY`], as browsers do it.
 const LEAST_DELAY: Duration = Duration::from_millis(11);
@@ -60,10 +61,21 @@ fn has_animation_chunk(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
     Ok(false)
 }
 
+/// Why there is no next picture.
+#[derive(Debug, thiserror::Error)]
+enum Unplayable {
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    #[error(transparent)]
+    Decode(#[from] ImageError),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+}
+
 /// Decoded on a thread of its own, a frame ahead.
 #[derive(Debug)]
 pub struct Animation {
-    frames: Receiver<Result<Picture, String>>,
+    frames: Receiver<Result<Picture, Unplayable>>,
     width: u32,
     height: u32,
     next: Option<FilmFrame>,
@@ -83,18 +95,18 @@ struct Picture {
 
 impl Animation {
     pub fn open(path: &Path, range: Range) -> Result<Self, FilmError> {
-        let unreadable = |reason: String| FilmError::NotAFilm { reason };
-        let bytes = photo::load(path).map_err(|error| unreadable(error.to_string()))?;
+        let unreadable = |error: Unplayable| FilmError::NotAFilm { reason: error.to_string() };
+        let bytes = photo::load(path).map_err(|error| unreadable(error.into()))?;
         let (sender, frames) = mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name("animation".to_owned())
             .spawn(move || {
                 let failed = match caught(|| decode(bytes, range, &sender)) {
-                    Ok(result) => result.err().map(|error| error.to_string()),
-                    Err(panic) => Some(panic.to_string()),
+                    Ok(result) => result.err().map(Unplayable::from),
+                    Err(panic) => Some(panic.into()),
                 };
                 // Nobody listens to a film that was let go.
-                let _ = failed.map(|reason| sender.send(Err(reason)));
+                let _ = failed.map(|error| sender.send(Err(error)));
             })
             .map_err(|source| FilmError::Run { program: "a thread", source })?;
         let first = frames.recv().map_err(|_| FilmError::OutOfRange)?.map_err(unreadable)?;
@@ -118,7 +130,7 @@ impl Animation {
         }
         match self.frames.recv() {
             Ok(Ok(picture)) => Ok(Some(self.frame(picture))),
-            Ok(Err(reason)) => Err(FilmError::Damaged { near: self.time, reason }),
+            Ok(Err(error)) => Err(FilmError::Damaged { near: self.time, reason: error.to_string() }),
             Err(_) => Ok(None),
         }
     }
@@ -130,7 +142,7 @@ impl Animation {
 }
 
 /// Hands on the frames of the range; each has the size of the whole.
-fn decode(bytes: Vec<u8>, range: Range, sender: &SyncSender<Result<Picture, String>>) -> ImageResult<()> {
+fn decode(bytes: Vec<u8>, range: Range, sender: &SyncSender<Result<Picture, Unplayable>>) -> ImageResult<()> {
     let mut time = Duration::ZERO;
     for (index, frame) in (0..).zip(frames(bytes)?) {
         let frame = frame?;

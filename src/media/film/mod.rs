@@ -1,7 +1,7 @@
 //! The frames of a film: each once, at its own time, in the shape in which players show it.
 
 mod animation;
-pub mod child;
+pub(crate) mod child;
 mod decoder;
 mod error;
 mod filters;
@@ -10,7 +10,7 @@ mod log;
 mod options;
 mod probe;
 mod source;
-pub mod timed;
+pub(crate) mod timed;
 
 use std::io::Read;
 use std::path::Path;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::error::PhotoError;
+use super::error::PhotoFault;
 use crate::media::ffmpeg::Ffmpeg;
 
 /// A format and who decodes it.
@@ -68,11 +68,10 @@ pub fn recognise(bytes: &[u8]) -> Option<Foreign> {
 }
 
 /// The photo as PNG or JPEG, upright.
-pub fn to_own(bytes: &[u8], name: &str, format: Foreign) -> Result<Vec<u8>, PhotoError> {
-    let unreadable = |source| PhotoError::Read { name: name.to_owned(), source };
-    let folder = tempfile::tempdir().map_err(unreadable)?;
+pub fn to_own(bytes: &[u8], format: Foreign) -> Result<Vec<u8>, PhotoFault> {
+    let folder = tempfile::tempdir()?;
     let input = folder.path().join("photo");
-    std::fs::write(&input, bytes).map_err(unreadable)?;
+    std::fs::write(&input, bytes)?;
     let mut ran = false;
     for (converter, ending) in format.converters {
         let output = folder.path().join("own").with_extension(ending);
@@ -96,9 +95,9 @@ pub fn to_own(bytes: &[u8], name: &str, format: Foreign) -> Result<Vec<u8>, Phot
     }
     Err(if ran {
         let reason = "the program that decodes it gives up".to_owned();
-        PhotoError::Damaged { name: name.to_owned(), format: format.name, reason }
+        PhotoFault::Damaged { format: format.name, reason }
     } else {
-        PhotoError::Foreign { name: name.to_owned(), format: format.name, remedy: format.remedy }
+        PhotoFault::Foreign { format: format.name, remedy: format.remedy }
     })
 }
 

@@ -10,7 +10,7 @@ use image::error::{LimitError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
-pub use error::PhotoError;
+pub use error::{PhotoError, PhotoFault};
 pub use limits::{MAX_BYTES, MAX_PIXELS};
 pub use metadata::Metadata;
 use whole::End;
@@ -21,7 +21,7 @@ use crate::vocabulary::frame::{Frame, PixelFormat};
 mod error;
 mod exif;
 mod foreign;
-pub mod jpeg;
+pub(crate) mod jpeg;
 mod limits;
 mod metadata;
 mod whole;
@@ -58,28 +58,26 @@ pub fn read(path: &Path) -> Result<RgbImage, PhotoError> {
 
 /// The content of the photo's file at `path`.
 pub fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
-    let name = || path.display().to_string();
-    let failed = |source| PhotoError::Read { name: name(), source };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(PhotoError::NotAFile { name: name() });
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(PhotoError::TooLong { name: name(), bytes: metadata.len() });
-    }
-    std::fs::read(path).map_err(failed)
+    let load = || {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.is_file() {
+            return Err(PhotoFault::NotAFile);
+        }
+        if metadata.len() > MAX_BYTES {
+            return Err(PhotoFault::TooLong { bytes: metadata.len() });
+        }
+        Ok(std::fs::read(path)?)
+    };
+    load().map_err(|fault| PhotoError::new(&path.display().to_string(), fault))
 }
 
 /// The content of a photo's file that comes through a pipe called `name`.
 pub fn load_from(pipe: &mut dyn Read, name: &str) -> Result<Vec<u8>, PhotoError> {
-    let name = || name.to_owned();
+    let failed = |fault| PhotoError::new(name, fault);
     let mut bytes = Vec::new();
-    let read = pipe.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|source| PhotoError::Read { name: name(), source })?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(PhotoError::TooLong { name: name(), bytes: bytes.len() as u64 });
-    }
-    Ok(bytes)
+    pipe.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
+    let length = bytes.len() as u64;
+    if length > MAX_BYTES { Err(failed(PhotoFault::TooLong { bytes: length })) } else { Ok(bytes) }
 }
 
 /// How many pixels the photo says it has; 0 where that cannot be told.
@@ -97,30 +95,28 @@ pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
 
 /// Like [`decode`], with a limit of its own.
 pub fn decode_within(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoError> {
-    if let Some(format) = foreign::recognise(bytes) {
-        return decode_within(&foreign::to_own(bytes, name, format)?, name, max_pixels);
-    }
-    caught(|| decode_own(bytes, name.to_owned(), max_pixels)).unwrap_or_else(|panic| {
-        let reason = panic.to_string();
-        Err(PhotoError::Unsupported { name: name.to_owned(), reason })
-    })
+    let failed = |fault| PhotoError::new(name, fault);
+    let own = match foreign::recognise(bytes) {
+        Some(format) => Some(foreign::to_own(bytes, format).map_err(failed)?),
+        None => None,
+    };
+    let bytes = own.as_deref().unwrap_or(bytes);
+    caught(|| decode_own(bytes, name, max_pixels)).unwrap_or_else(|panic| Err(panic.into())).map_err(failed)
 }
 
-fn decode_own(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, PhotoError> {
+/// `name` is what the log calls it.
+fn decode_own(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoFault> {
     if bytes.is_empty() {
-        return Err(PhotoError::Empty { name });
+        return Err(PhotoFault::Empty);
     }
-    let Ok(format) = image::guess_format(bytes) else {
-        return Err(PhotoError::NotAPicture { name });
-    };
-    match format {
-        ImageFormat::Jpeg => decode_jpeg(bytes, name, max_pixels),
-        ImageFormat::Png => decode_other(bytes, name, (format, "PNG"), max_pixels),
-        ImageFormat::WebP => decode_other(bytes, name, (format, "WebP"), max_pixels),
-        ImageFormat::Bmp => decode_other(bytes, name, (format, "BMP"), max_pixels),
-        ImageFormat::Tiff => decode_other(bytes, name, (format, "TIFF"), max_pixels),
-        ImageFormat::Gif => decode_other(bytes, name, (format, "GIF"), max_pixels),
-        _ => Err(PhotoError::NotAPicture { name }),
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => decode_jpeg(bytes, max_pixels),
+        Ok(format @ ImageFormat::Png) => decode_other(bytes, name, (format, "PNG"), max_pixels),
+        Ok(format @ ImageFormat::WebP) => decode_other(bytes, name, (format, "WebP"), max_pixels),
+        Ok(format @ ImageFormat::Bmp) => decode_other(bytes, name, (format, "BMP"), max_pixels),
+        Ok(format @ ImageFormat::Tiff) => decode_other(bytes, name, (format, "TIFF"), max_pixels),
+        Ok(format @ ImageFormat::Gif) => decode_other(bytes, name, (format, "GIF"), max_pixels),
+        _ => Err(PhotoFault::NotAPicture),
     }
 }
 
@@ -130,37 +126,32 @@ pub fn to_frame(photo: RgbImage, captured: Instant, sequence: u64) -> Frame {
     Frame::new(width, height, PixelFormat::Rgb8, photo.into_raw(), captured, sequence)
 }
 
-fn decode_jpeg(bytes: &[u8], name: String, max_pixels: u64) -> Result<RgbImage, PhotoError> {
+fn decode_jpeg(bytes: &[u8], max_pixels: u64) -> Result<RgbImage, PhotoFault> {
     use jpeg::JpegError;
     let format = "JPEG";
-    let photo = match jpeg::decode(bytes, max_pixels) {
-        Ok(photo) => photo,
-        Err(JpegError::Truncated) => return Err(PhotoError::Truncated { name, format }),
-        Err(JpegError::TooLarge { width, height }) => {
-            return Err(PhotoError::TooLarge { name, width, height, max_pixels });
-        }
-        Err(JpegError::Unsupported(reason)) => {
-            return Err(PhotoError::Unsupported { name, reason: reason.to_owned() });
-        }
-        Err(JpegError::Damaged(reason)) => return Err(PhotoError::Damaged { name, format, reason }),
-    };
+    let photo = jpeg::decode(bytes, max_pixels).map_err(|error| match error {
+        JpegError::Truncated => PhotoFault::Truncated { format },
+        JpegError::TooLarge { width, height } => PhotoFault::TooLarge { width, height, max_pixels },
+        JpegError::Unsupported(reason) => PhotoFault::Unsupported(reason.to_owned()),
+        JpegError::Damaged(reason) => PhotoFault::Damaged { format, reason },
+    })?;
     let reason = || format!("not {}x{} pixels", photo.width, photo.height);
     let mut picture = RgbImage::from_raw(photo.width, photo.height, photo.rgb)
         .map(DynamicImage::ImageRgb8)
-        .ok_or_else(|| PhotoError::Damaged { name, format, reason: reason() })?;
+        .ok_or_else(|| PhotoFault::Damaged { format, reason: reason() })?;
     picture.apply_orientation(photo.orientation);
     Ok(picture.into_rgb8())
 }
 
 fn decode_other(
     bytes: &[u8],
-    name: String,
+    name: &str,
     (format, label): (ImageFormat, &'static str),
     max_pixels: u64,
-) -> Result<RgbImage, PhotoError> {
+) -> Result<RgbImage, PhotoFault> {
     let end = whole::end(bytes, format);
     if end == End::Cut {
-        return Err(PhotoError::Truncated { name, format: label });
+        return Err(PhotoFault::Truncated { format: label });
     }
     let mended = (end == End::Unmarked && format == ImageFormat::Png).then(|| whole::with_png_end(bytes));
     let bytes = mended.as_deref().unwrap_or(bytes);
@@ -169,16 +160,13 @@ fn decode_other(
     limits.max_alloc = Some(8 * max_pixels + (64 << 20));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    let mut decoder = match reader.into_decoder() {
-        Ok(decoder) => decoder,
-        Err(error) => return Err(described(error, name, label)),
-    };
+    let mut decoder = reader.into_decoder().map_err(|error| described(error, label))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
-        return Err(PhotoError::Unsupported { name, reason: "it has no pixels".to_owned() });
+        return Err(PhotoFault::Unsupported("it has no pixels".to_owned()));
     }
     if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(PhotoError::TooLarge { name, width, height, max_pixels });
+        return Err(PhotoFault::TooLarge { width, height, max_pixels });
     }
     let exif = decoder.exif_metadata().ok().flatten();
     match DynamicImage::from_decoder(decoder) {
@@ -190,8 +178,8 @@ fn decode_other(
                 .apply_orientation(exif.map_or(Orientation::NoTransforms, |exif| exif::orientation(&exif)));
             Ok(picture.into_rgb8())
         }
-        Err(_) if end == End::Unmarked => Err(PhotoError::Truncated { name, format: label }),
-        Err(error) => Err(described(error, name, label)),
+        Err(_) if end == End::Unmarked => Err(PhotoFault::Truncated { format: label }),
+        Err(error) => Err(described(error, label)),
     }
 }
 
@@ -209,14 +197,14 @@ pub fn impossible_size(width: u32, height: u32) -> ImageError {
     ImageError::Limits(limits)
 }
 
-fn described(error: ImageError, name: String, format: &'static str) -> PhotoError {
+fn described(error: ImageError, format: &'static str) -> PhotoFault {
     let reason = plain(&error.to_string());
     match error {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            PhotoError::Truncated { name, format }
+            PhotoFault::Truncated { format }
         }
-        ImageError::Unsupported(_) | ImageError::Limits(_) => PhotoError::Unsupported { name, reason },
-        _ => PhotoError::Damaged { name, format, reason },
+        ImageError::Unsupported(_) | ImageError::Limits(_) => PhotoFault::Unsupported(reason),
+        _ => PhotoFault::Damaged { format, reason },
     }
 }
 
@@ -351,7 +339,8 @@ mod tests {
         let mut bytes = encode(&sample(8, 8), ImageFormat::Jpeg);
         let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("frame header");
         bytes[frame + 5..frame + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
-        assert!(matches!(decode(&bytes, "a"), Err(PhotoError::TooLarge { width: 20_000, .. })));
+        let error = decode(&bytes, "a").expect_err("too large");
+        assert!(matches!(error.fault(), PhotoFault::TooLarge { width: 20_000, .. }));
     }
 
     #[test]
@@ -382,7 +371,8 @@ mod tests {
             let error = decode(bytes, "x").expect_err("no photo").to_string();
             assert!(error.starts_with(message), "{error}");
         }
-        assert!(matches!(read(Path::new("/dev/zero")), Err(PhotoError::NotAFile { .. })));
-        assert!(matches!(read(Path::new("/nowhere.jpg")), Err(PhotoError::Read { .. })));
+        let fault = |path: &str| read(Path::new(path)).expect_err("no photo").fault().to_string();
+        assert_eq!(fault("/dev/zero"), "it is no regular file");
+        assert_eq!(fault("/nowhere.jpg"), "No such file or directory (os error 2)");
     }
 }

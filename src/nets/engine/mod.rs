@@ -1,9 +1,9 @@
 //! Running a TFLite model. The only users of the runtime library are below this module.
 
 pub mod classic;
-pub mod error;
-pub mod fallback;
-pub mod flatbuffer;
+pub(crate) mod error;
+pub(crate) mod fallback;
+pub(crate) mod flatbuffer;
 pub mod litert;
 mod loaded;
 mod quiet;

@@ -1,6 +1,6 @@
 //! Telling a face's emotion: crop, normalise, quantise, run the net, softmax.
 
-pub mod crop;
+pub(crate) mod crop;
 
 use crate::nets::engine::{self, DType, Engine, EngineError, TensorInfo};
 use crate::nets::sidecar::{EmotionModel, Input, Unfit, Values};
