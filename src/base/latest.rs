@@ -50,6 +50,9 @@ impl<T> Latest<T> {
 
     /// Puts a value in once the one before it was taken, so that none is dropped; hands it back when
     /// that did not happen within `timeout`.
+    ///
+    /// # Errors
+    /// The value, when the slot was not emptied within `timeout`.
     pub fn put_when_empty(&self, value: T, timeout: Duration) -> Result<(), T> {
         let (mut slot, _) = self
             .0

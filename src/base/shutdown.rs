@@ -16,6 +16,7 @@ impl Shutdown {
         self.0.1.notify_all();
     }
 
+    /// Whether the program is to end.
     pub fn requested(&self) -> bool {
         *lock(&self.0.0)
     }

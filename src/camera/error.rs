@@ -14,6 +14,7 @@ use crate::media::photo::PhotoError;
 
 /// Why there is no next frame.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum CameraError {
     /// None has come yet; ask again.
     #[error("no frame yet")]
@@ -41,6 +42,7 @@ pub enum CameraError {
 
 /// What is wrong with a frame, or with all of a source.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum Damage {
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -64,6 +66,7 @@ pub enum Damage {
 
 /// Why a source does not deliver any more.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum Loss {
     #[error(transparent)]
     Stalled(#[from] Stalled),
@@ -106,6 +109,7 @@ pub enum CommandEnd {
 
 /// Why a source cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum Unopened {
     #[error(transparent)]
     Node(#[from] NodeError),

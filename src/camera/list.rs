@@ -18,8 +18,11 @@ pub struct CameraInfo {
     pub path: PathBuf,
     /// Its name in `/dev/v4l/by-id`, which stays when others are plugged in.
     pub by_id: Option<PathBuf>,
+    /// What the driver calls the device.
     pub card: Option<String>,
+    /// The driver's name.
     pub driver: Option<String>,
+    /// What it offers, each with its sizes.
     pub formats: Vec<FormatInfo>,
     /// Why it cannot be used as a camera; `None`: it can.
     pub problem: Option<String>,
@@ -34,6 +37,7 @@ pub struct FormatInfo {
     pub known: bool,
     /// Sizes in pixels; the greatest one of a range.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
     /// Frames a second; empty where the driver lists none.
     pub fps: Vec<f64>,

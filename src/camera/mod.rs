@@ -26,6 +26,9 @@ pub fn open(config: &config::Camera) -> Result<Box<dyn Camera>, CameraError> {
 }
 
 /// Like [`open`], but gives up soon after `go_on` says no.
+///
+/// # Errors
+/// [`CameraError::Open`]; also when `go_on` said no.
 pub fn open_while(config: &config::Camera, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Camera>, CameraError> {
     let camera: Box<dyn Camera> = match &config.source {
         Source::Auto => open_any(config, go_on)?,

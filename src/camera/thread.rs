@@ -30,6 +30,7 @@ pub enum State {
     Starting,
     /// Switched off: the device is closed.
     Off,
+    /// Delivers pictures.
     Streaming,
     /// Sends pictures of which none is whole; is tried again and again.
     Damaged,
@@ -42,6 +43,7 @@ pub enum State {
 /// A snapshot of [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    /// What the camera is doing.
     pub state: State,
     /// What the open camera says of itself; empty when none is open.
     pub description: String,
@@ -83,6 +85,7 @@ impl Default for Status {
 }
 
 impl State {
+    /// As it is told over MQTT and HTTP.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -96,6 +99,7 @@ impl State {
 }
 
 impl Status {
+    /// What is known now.
     pub fn report(&self) -> Report {
         let about = self.about();
         Report {
@@ -108,6 +112,7 @@ impl Status {
         }
     }
 
+    /// What the camera is doing now.
     pub fn state(&self) -> State {
         self.about().state
     }
@@ -134,11 +139,13 @@ impl Status {
 pub struct Links {
     /// Where frames go. With [`Pace::FlatOut`] each one waits until it is taken.
     pub frames: Latest<Frame>,
+    /// Where it is said how the camera is.
     pub status: Arc<Status>,
     /// Whether pictures may be taken; off closes the device within a second.
     pub enabled: Arc<AtomicBool>,
     /// Set to have the device closed and opened again.
     pub restart: Arc<AtomicBool>,
+    /// Ends the thread.
     pub shutdown: Shutdown,
     /// Fed at least once a second while the thread is well, whether frames come or not.
     pub pulse: Pulse,

@@ -101,6 +101,9 @@ enum Command {
 }
 
 /// Runs the subcommand.
+///
+/// # Errors
+/// Why the subcommand ends; [`Status::of`] says with which status.
 pub fn run(args: Args) -> anyhow::Result<Status> {
     let overrides: BTreeMap<String, String> = args.set.into_iter().collect();
     let file = args.config.clone().or_else(|| args.instance.as_deref().map(file_of));

@@ -12,6 +12,7 @@ use crate::web::WebError;
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// All that was asked for was done.
     Done,
     /// Failed while running, or a file was skipped.
     Failed,

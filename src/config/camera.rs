@@ -10,30 +10,39 @@ use crate::base::printable::without_credentials;
 use crate::base::secret::Secret;
 use crate::vocabulary::encoding::Encoding;
 
+/// Where pictures come from, and how they are turned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
+    /// The camera, or what stands for one.
     pub source: Source,
     /// May be switched off over MQTT and HTTP, and on again only when true.
     pub enabled: bool,
+    /// What a command writes.
     pub format: CommandFormat,
     /// Wished size in pixels, before rotation, and rate in frames a second.
     pub width: u32,
+    /// In pixels, before rotation; 16 to 8192.
     pub height: u32,
+    /// Frames a second; 1 to 240.
     pub fps: u32,
+    /// Applied to each picture.
     pub rotate: Rotation,
     /// Left and right swapped, after rotation.
     pub mirror: bool,
     /// A replay starts again at its end.
     pub repeat: bool,
+    /// How fast a replay runs.
     pub pace: Pace,
     /// Without a frame for this long the camera counts as stalled and is opened again.
     pub timeout: Duration,
 }
 
+/// Where pictures come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The first device that delivers pictures.
     Auto,
+    /// A V4L2 device node.
     Device(PathBuf),
     /// A photo, a folder of photos or a film.
     Replay(PathBuf),
@@ -116,10 +125,14 @@ pub enum Pace {
 /// Clockwise turn of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {
+    /// As the camera delivers it.
     #[default]
     None,
+    /// 90 degrees.
     Quarter,
+    /// 180 degrees.
     Half,
+    /// 270 degrees.
     ThreeQuarters,
 }
 

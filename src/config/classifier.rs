@@ -14,10 +14,12 @@ pub const DEFAULT_CLASSIFIER: &str = "emotion";
 /// Bounds of `classifier.min_confidence`, also when it is changed while running.
 pub const MIN_CONFIDENCE: RangeInclusive<f64> = 0.0..=1.0;
 
+/// The emotion net, and on what it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// File, or name of a shipped model.
     pub model: PathBuf,
+    /// What runs the net.
     pub delegate: Delegate,
     /// Keys and values that an external delegate knows.
     pub delegate_options: BTreeMap<String, String>,
@@ -31,11 +33,16 @@ pub struct Classifier {
     pub min_confidence: f32,
 }
 
+/// What runs a net.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delegate {
+    /// The processor, by LiteRT's XNNPACK.
     Cpu,
+    /// A GPU, by LiteRT's accelerator.
     Gpu,
+    /// Coral's Edge TPU, by its external delegate.
     EdgeTpu,
+    /// The external delegate in this library.
     Library(PathBuf),
 }
 

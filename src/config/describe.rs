@@ -56,6 +56,7 @@ pub struct Section {
     pub name: String,
     /// May be empty.
     pub help: &'static str,
+    /// In the order of the file.
     pub keys: Vec<Described>,
 }
 

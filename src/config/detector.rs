@@ -10,6 +10,7 @@ pub const DEFAULT_DETECTOR: &str = "face-full-range";
 /// Name of the face detector for a face that is known to be there.
 pub const CLOSE_DETECTOR: &str = "face-short-range";
 
+/// The face detector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
     /// File, or name of a shipped detector.
@@ -18,6 +19,7 @@ pub struct Detector {
     pub min_score: f32,
     /// Smallest side of a face's box in pixels.
     pub min_size: u32,
+    /// Most faces of a camera's or film's picture, the most certain ones.
     pub max_faces: usize,
 }
 

@@ -7,6 +7,7 @@ use super::keys::{Keys, Unfit};
 /// `device.state_dir` where neither the configuration nor systemd says otherwise.
 pub const STATE_DIR: &str = "/var/lib/emotiond";
 
+/// The device itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// `[a-z0-9-]{1,32}`.

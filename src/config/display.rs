@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::camera::Rotation;
 use super::keys::{Keys, Read, Unfit};
 
+/// The panel, and what is shown there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Display {
+    /// How the panel is spoken to.
     pub driver: DisplayDriver,
     /// `/dev/i2c-N` or `/dev/spidevN.M`; `None`: the I2C buses that a board gives to its user are tried.
     pub bus: Option<PathBuf>,
@@ -17,11 +19,13 @@ pub struct Display {
     pub spi: Option<Spi>,
     /// 7-bit I2C address.
     pub address: u8,
+    /// The panel's size.
     pub size: DisplaySize,
     /// Upside down; of a panel on end, standing on its right edge instead of its left.
     pub flip: bool,
     /// 0 to 255.
     pub contrast: u8,
+    /// When it is dimmed, if ever.
     pub night: Option<Night>,
     /// Written whenever the picture changes, whatever the driver.
     pub preview_png: Option<PathBuf>,
@@ -31,14 +35,18 @@ pub struct Display {
     pub shift_every: Option<Duration>,
 }
 
+/// The panel's controller, or what takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisplayDriver {
     /// An SSD1306 where one answers, else none.
     Auto,
+    /// SSD1306, on I2C or SPI.
     Ssd1306,
+    /// SH1106, on I2C or SPI.
     Sh1106,
     /// PNG and terminal only.
     Preview,
+    /// No display.
     None,
 }
 
@@ -69,9 +77,12 @@ const DRIVERS: [(&str, DisplayDriver); 5] = [
     ("none", DisplayDriver::None),
 ];
 
+/// A panel's size in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisplaySize {
+    /// 128 x 64.
     W128H64,
+    /// 128 x 32.
     W128H32,
     /// A panel of 128x64 that stands on end.
     W64H128,
@@ -84,12 +95,14 @@ pub struct Spi {
     pub chip: PathBuf,
     /// Low for commands, high for data.
     pub dc_line: u32,
+    /// The chip's line for its reset pin, if one is wired.
     pub reset_line: Option<u32>,
 }
 
 /// When the panel is dimmed, in minutes after midnight, local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Night {
+    /// First minute of the day, 0 to 1439, local time.
     pub from: u16,
     /// Excluded; may be earlier than `from`.
     pub until: u16,
@@ -98,6 +111,7 @@ pub struct Night {
 }
 
 impl Night {
+    /// Whether `minute` of the day, 0 to 1439, lies in it; a night may go past midnight.
     pub const fn contains(&self, minute: u16) -> bool {
         if self.from <= self.until {
             self.from <= minute && minute < self.until

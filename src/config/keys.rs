@@ -23,6 +23,7 @@ use super::unknown::{Removed, gone, meant};
 pub struct Unfit(String);
 
 impl Unfit {
+    /// `message` completes "KEY: …".
     pub fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
     }
@@ -33,6 +34,7 @@ impl Unfit {
 pub struct Described {
     /// `camera`, or `rules.rule` for the keys of each of a list of tables.
     pub section: String,
+    /// The key's name within its section.
     pub key: &'static str,
     /// In TOML; `None`: without the key it is as its text says.
     pub default: Option<String>,
@@ -42,6 +44,7 @@ pub struct Described {
     pub unit: &'static str,
     /// Range or choices; empty: its text says.
     pub limits: String,
+    /// What it does, in a sentence or two.
     pub help: &'static str,
 }
 

@@ -4,8 +4,10 @@ use log::LevelFilter;
 
 use super::keys::Keys;
 
+/// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
+    /// The least severe messages that are written.
     pub level: LevelFilter,
 }
 

@@ -49,23 +49,36 @@ pub const DEFAULT_PATH: &str = "/etc/emotiond/emotiond.toml";
 /// Keys (`section.key`) that earlier versions knew, with what is to be used in their place.
 const REMOVED: &Removed = &[];
 
+/// A whole configuration, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `[device]`.
     pub device: Device,
+    /// `[camera]`.
     pub camera: Camera,
+    /// `[detector]`.
     pub detector: Detector,
+    /// `[classifier]`.
     pub classifier: Classifier,
+    /// `[smoothing]`.
     pub smoothing: Smoothing,
+    /// `[display]`.
     pub display: Display,
+    /// `[mqtt]`.
     pub mqtt: Mqtt,
+    /// `[web]`.
     pub web: Web,
+    /// `[people]`.
     pub people: People,
+    /// `[rules]`.
     pub rules: Rules,
+    /// `[log]`.
     pub log: Log,
 }
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
     #[error("unable to read configuration {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },

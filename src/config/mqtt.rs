@@ -10,11 +10,14 @@ use crate::base::host_port::HostPort;
 use crate::base::secret::Secret;
 use crate::base::topic::{TopicName, check_text};
 
+/// The broker, and what it is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mqtt {
     /// `None`: off.
     pub broker: Option<Broker>,
+    /// User name there.
     pub username: Option<String>,
+    /// File that holds the password.
     pub password_file: Option<PathBuf>,
     /// The device's id.
     pub device: String,
@@ -34,15 +37,22 @@ pub struct Mqtt {
     pub ca_file: Option<PathBuf>,
     /// PEM certificate and PKCS #8 key.
     pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// Longest silence of the connection (MQTT 3.1.1, 3.1.2.10).
     pub keep_alive: Duration,
+    /// Longest time between two `state` messages.
     pub state_interval: Duration,
+    /// Time between two `stats` messages.
     pub stats_interval: Duration,
 }
 
+/// Where the broker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broker {
+    /// Name or address.
     pub host: String,
+    /// TCP port.
     pub port: u16,
+    /// Whether the connection is encrypted.
     pub tls: bool,
 }
 

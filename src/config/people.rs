@@ -7,8 +7,10 @@ use super::keys::Keys;
 /// Name of the face descriptor that is used when none is configured.
 pub const DEFAULT_DESCRIPTOR: &str = "face-descriptor-int8";
 
+/// Who is recognised, and how surely.
 #[derive(Clone, Debug, PartialEq)]
 pub struct People {
+    /// Whether faces are named.
     pub enabled: bool,
     /// Name or path of the descriptor model.
     pub model: PathBuf,
@@ -16,12 +18,14 @@ pub struct People {
     pub threshold: f32,
     /// By how much the second best person must be farther away.
     pub margin: f32,
+    /// What a face must do before it is named.
     pub check: LiveCheck,
 }
 
 /// What a person must have done before an event or a rule speaks of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveCheck {
+    /// Nothing.
     None,
     /// Turned the head, which a flat photo cannot.
     Turn,

@@ -18,8 +18,10 @@ use crate::vocabulary::name::{Name, NoName};
 /// Each may keep a process or a connection busy.
 const MOST_RULES: usize = 64;
 
+/// What is done when something is seen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
+    /// In the order of the file; names differ.
     pub rules: Vec<Rule>,
 }
 
@@ -28,7 +30,9 @@ pub struct Rules {
 pub struct Rule {
     /// Unique; stands in messages, logs and metrics.
     pub name: String,
+    /// What must be seen.
     pub condition: Condition,
+    /// For how long without a gap.
     pub hold: Duration,
     /// Interruptions that are shorter do not count.
     pub gap: Duration,
@@ -38,6 +42,7 @@ pub struct Rule {
     pub repeat: bool,
     /// The actions are also done when the condition has ended.
     pub at_end: bool,
+    /// At least one.
     pub actions: Vec<Action>,
     /// For a command or an HTTP request.
     pub limit: Duration,
@@ -50,7 +55,9 @@ pub struct Condition {
     pub states: Vec<State>,
     /// Of the primary face, 0 to 1.
     pub min_confidence: f32,
+    /// Least faces at once.
     pub min_faces: usize,
+    /// Most faces at once.
     pub max_faces: usize,
     /// Some face, not only the primary one, is one of them; `None`: whoever it is.
     pub people: Option<Vec<Who>>,
@@ -63,6 +70,7 @@ pub enum Who {
     Anybody,
     /// A face that is not recognised, also because it was not looked at yet.
     Unknown,
+    /// This person.
     Named(Name),
 }
 
@@ -70,9 +78,23 @@ pub enum Who {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// To an MQTT topic; without a payload the facts as JSON.
-    Publish { topic: TopicName, payload: Option<String>, end_payload: Option<String>, retain: bool },
+    Publish {
+        /// Where to, `~` already resolved.
+        topic: TopicName,
+        /// What is said when the rule fires.
+        payload: Option<String>,
+        /// What is said when it ends.
+        end_payload: Option<String>,
+        /// Whether the broker keeps it.
+        retain: bool,
+    },
     /// The facts as JSON to a URL, with a bearer token where a file holds one.
-    Post { url: Secret, token_file: Option<PathBuf> },
+    Post {
+        /// It may hold a secret in its path.
+        url: Secret,
+        /// File of the bearer token.
+        token_file: Option<PathBuf>,
+    },
     /// A program and its arguments, with the facts as JSON on its standard input.
     Command(Vec<Secret>),
 }

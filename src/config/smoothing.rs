@@ -8,6 +8,7 @@ use super::keys::Keys;
 /// Bounds of `smoothing.dwell_s` in seconds, also when it is changed while running.
 pub const DWELL_S: RangeInclusive<f64> = 0.0..=60.0;
 
+/// How scores become a label over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Smoothing {
     /// Time constant of the exponential average of the probabilities.

@@ -8,10 +8,12 @@ use super::keys::{Keys, Unfit};
 /// Name of the systemd credential (`LoadCredential=`) that holds the token.
 const CREDENTIAL: &str = "web-token";
 
+/// The page and the HTTP API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Web {
     /// `None`: off.
     pub listen: Option<SocketAddr>,
+    /// File that holds the token, if one is asked for.
     pub token_file: Option<PathBuf>,
     /// Names by which browsers may reach it, beside addresses, `localhost` and the host's own name.
     pub allowed_hosts: Vec<String>,

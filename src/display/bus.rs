@@ -88,8 +88,22 @@ fn own_model() -> Option<String> {
 
 /// A panel's wire of either kind.
 pub enum AnyWire {
-    I2c { wire: I2cWire<I2cdev>, bus: PathBuf, address: u8 },
-    Spi { panel: Box<SpiPanel>, bus: PathBuf },
+    /// A panel on I2C.
+    I2c {
+        /// The panel's end.
+        wire: I2cWire<I2cdev>,
+        /// The bus' device node.
+        bus: PathBuf,
+        /// 7 bits.
+        address: u8,
+    },
+    /// A panel on SPI.
+    Spi {
+        /// The panel's end, with its lines.
+        panel: Box<SpiPanel>,
+        /// The bus' device node.
+        bus: PathBuf,
+    },
 }
 
 impl AnyWire {
@@ -208,15 +222,18 @@ pub enum Probe {
     NotTried,
     /// The addresses, of those that a panel can have, at which something answers.
     Answers(Vec<u8>),
+    /// It could not be asked.
     Failed(DisplayError),
 }
 
 /// A bus as `emotiond devices` lists it.
 #[derive(Debug)]
 pub struct BusInfo {
+    /// Its device node.
     pub path: PathBuf,
     /// The adapter's name.
     pub adapter: String,
+    /// What answers there.
     pub probe: Probe,
 }
 

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 /// Why there is no display.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum DisplayError {
     #[error("unable to find a display: there is no I2C bus ({remedy})")]
     NoBus { remedy: &'static str },

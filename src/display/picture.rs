@@ -34,10 +34,12 @@ impl Picture {
         Self { pages: vec![[0; WIDTH]; rows / PAGE_ROWS], on_end: size == DisplaySize::W64H128 }
     }
 
+    /// In pixels.
     pub fn width(&self) -> usize {
         if self.on_end { self.rows() } else { WIDTH }
     }
 
+    /// In pixels.
     pub fn height(&self) -> usize {
         if self.on_end { WIDTH } else { self.rows() }
     }
@@ -62,6 +64,7 @@ impl Picture {
         inside.then(|| if self.on_end { (WIDTH - 1 - y, x) } else { (x, y) })
     }
 
+    /// Rows of eight pixels each, from the top: a byte a column, the least significant bit uppermost.
     pub fn pages(&self) -> &[[u8; WIDTH]] {
         &self.pages
     }

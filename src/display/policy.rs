@@ -25,11 +25,13 @@ pub const SHIFTS: [Point; 9] = [
 /// What becomes of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Showing {
+    /// Nothing, the panel dark.
     Blank,
     /// Moved by so many pixels.
     Shifted(Point),
 }
 
+/// Decides what is shown, from what is seen and the time.
 #[derive(Debug)]
 pub struct Policy {
     blank_after: Option<Duration>,
@@ -41,6 +43,7 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Begins at `now` with a lit panel.
     pub fn new(config: &config::Display, now: Instant) -> Self {
         Self {
             blank_after: config.blank_after,

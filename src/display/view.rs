@@ -9,8 +9,10 @@ use crate::vocabulary::emotion::State;
 /// What is known of the camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CameraMark {
+    /// No picture has come yet.
     #[default]
     Starting,
+    /// Pictures come.
     Reading,
     /// It delivers, but nothing whole.
     Damaged,
@@ -23,6 +25,7 @@ pub enum CameraMark {
 /// What is known of the broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BrokerMark {
+    /// Messages arrive.
     Connected,
     /// Configured, but not to be reached.
     Away,
@@ -42,6 +45,7 @@ pub struct Caption {
 }
 
 impl Caption {
+    /// Of a person's name, cut where it is too long.
     pub fn new(name: &str) -> Self {
         let mut letters = ['\0'; CAPTION];
         let mut length = 0;
@@ -78,13 +82,17 @@ fn spelt(letter: char, start: bool) -> String {
 /// All that the display shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct View {
+    /// The primary face's, or that there is none.
     pub state: State,
     /// 0 to 1.
     pub confidence: f32,
+    /// How many are followed.
     pub faces: usize,
     /// Who the primary face is.
     pub person: Option<Caption>,
+    /// How the camera is.
     pub camera: CameraMark,
+    /// How the broker is.
     pub broker: BrokerMark,
 }
 

@@ -11,15 +11,25 @@ const CHUNK: usize = 16;
 
 /// What a controller is reached by.
 pub trait Wire {
+    /// Why something could not be sent.
     type Error;
 
     /// Fails when nothing answers. Nothing is written.
+    ///
+    /// # Errors
+    /// When nothing answers.
     fn answers(&mut self) -> Result<(), Self::Error>;
 
     /// Sends a command and its arguments, at most 7 bytes.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
     fn command(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// Sends bytes for the controller's memory.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
     fn data(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// Bytes on the bus beside those of a command, of which `data` are for the memory.
@@ -33,6 +43,7 @@ pub struct I2cWire<B> {
 }
 
 impl<B: I2c> I2cWire<B> {
+    /// To the panel at the 7-bit `address`.
     pub const fn new(bus: B, address: u8) -> Self {
         Self { bus, address }
     }
@@ -79,11 +90,14 @@ pub struct SpiWire<S, P> {
 /// What failed of an [`SpiWire`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum SpiError<S, P> {
+    /// Of the bus.
     Bus(S),
+    /// Of the line that tells commands from data.
     Line(P),
 }
 
 impl<S: SpiDevice, P: OutputPin> SpiWire<S, P> {
+    /// `dc`: the line that tells commands from data.
     pub const fn new(spi: S, dc: P) -> Self {
         Self { spi, dc }
     }

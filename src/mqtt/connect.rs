@@ -19,6 +19,7 @@ const CREDENTIAL: &str = "mqtt-password";
 
 /// Why the part cannot start; all but [`MqttError::Thread`] are mistakes in the configuration.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum MqttError {
     #[error("unable to read {} ({key}): {source} (is the path right, and may this user read it?)", path.display())]
     Read { key: &'static str, path: PathBuf, source: io::Error },

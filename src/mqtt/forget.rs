@@ -20,6 +20,7 @@ const QUIET: Duration = Duration::from_millis(500);
 
 /// Why a device could not be forgotten.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ForgetError {
     #[error(transparent)]
     Mqtt(#[from] MqttError),

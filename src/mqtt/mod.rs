@@ -44,6 +44,7 @@ use topics::{Topic, Topics};
 /// How the connection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
+    /// The broker takes messages.
     pub connected: bool,
     /// Why there is no connection, or not for this device; `None` while there is one, and before the first try has failed.
     pub last_error: Option<String>,
@@ -180,6 +181,7 @@ impl Mqtt {
         }
     }
 
+    /// What is known now.
     pub fn status(&self) -> Status {
         let state = self.0.lock();
         Status {

@@ -19,6 +19,9 @@ const CLASSIC_FILE: &str = "libtensorflowlite_c.so";
 
 /// The `.tflite` file that `name` stands for: a path where it holds a slash or an extension, else
 /// the name of a model in one of the folders.
+///
+/// # Errors
+/// With the folders in which it is not.
 pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
     if name.components().count() > 1 || name.extension().is_some() {
         return Ok(name.to_owned());
@@ -38,6 +41,9 @@ pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
 }
 
 /// The TFLite runtime library.
+///
+/// # Errors
+/// With the folders in which it is not.
 pub fn runtime() -> Result<PathBuf, NotFound> {
     if let Some(path) = std::env::var_os("EMOTIOND_RUNTIME").map(PathBuf::from).filter(|path| path.is_file())
     {
@@ -47,6 +53,9 @@ pub fn runtime() -> Result<PathBuf, NotFound> {
 }
 
 /// The runtime's accelerator for GPUs, which is a package of its own.
+///
+/// # Errors
+/// With the folders in which it is not.
 pub fn gpu_accelerator() -> Result<PathBuf, NotFound> {
     library(GPU_FILE, format!("GPU accelerator {GPU_FILE}"))
 }

@@ -10,6 +10,7 @@ use crate::vocabulary::emotion::Emotion;
 
 /// What is wrong with a sidecar, or between it and its model.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum SidecarError {
     #[error("unable to read {} beside the model: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -29,11 +30,15 @@ pub fn mismatch(model: &Path, unfit: Unfit) -> SidecarError {
     SidecarError::Mismatch { path: path_of(model), model: model.to_owned(), reason: unfit.0 }
 }
 
+/// What a model does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Tells a face's emotion.
     Emotion,
+    /// Finds faces.
     FaceDetector,
+    /// Describes a face, so that two can be compared.
     Descriptor,
 }
 
@@ -41,35 +46,52 @@ pub enum Kind {
 /// is no float.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Input {
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
     /// 1: grey, 3: red, green, blue.
     pub channels: u32,
+    /// `float32`, `int8` or `uint8`.
     pub dtype: String,
+    /// Real value of one step, of quantised types.
     pub scale: Option<f32>,
+    /// The integer that stands for 0, of quantised types.
     pub zero_point: Option<i32>,
+    /// In grey levels, 0 to 255.
     pub mean: f32,
+    /// In grey levels.
     pub std: f32,
 }
 
+/// What an emotion net's numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Values {
+    /// Softmax makes probabilities of them.
     Logits,
+    /// 0 to 1, with the sum 1.
     Probabilities,
 }
 
+/// An emotion net's answer: (1, labels).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Output {
+    /// `float32`, `int8` or `uint8`.
     pub dtype: String,
+    /// Real value of one step, of quantised types.
     pub scale: Option<f32>,
+    /// The integer that stands for 0, of quantised types.
     pub zero_point: Option<i32>,
+    /// Before or after softmax.
     pub values: Values,
 }
 
+/// How a face is turned before it is cut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Align {
+    /// Not at all.
     None,
     /// The crop is turned so that the line between the eyes is level.
     Eyes,
@@ -79,33 +101,45 @@ pub enum Align {
 /// side × `scale`; centre = the box's centre + (`shift_x`, `shift_y`) × that side, turned with it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Crop {
+    /// In sides of the box.
     pub scale: f32,
+    /// To the right, in sides of the square.
     pub shift_x: f32,
+    /// Downwards, in sides of the square.
     pub shift_y: f32,
+    /// How the square is turned.
     pub align: Align,
 }
 
 /// What every sidecar says of its model.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Header {
+    /// What the model does.
     pub kind: Kind,
+    /// What it is called.
     pub name: String,
+    /// Its version, as its maker counts.
     pub version: String,
+    /// An SPDX expression.
     pub licence: String,
     /// Of the `.tflite` file, lower-case hex.
     pub sha256: String,
+    /// What goes in.
     pub input: Input,
 }
 
 /// The sidecar of an emotion model.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EmotionModel {
+    /// What every sidecar says.
     #[serde(flatten)]
     pub header: Header,
+    /// What comes out.
     pub output: Output,
     /// In the order of the net's outputs.
     #[serde(deserialize_with = "labels")]
     pub labels: Vec<Emotion>,
+    /// How faces are cut out.
     pub crop: Crop,
     /// Logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
     pub temperature: f32,
@@ -114,22 +148,27 @@ pub struct EmotionModel {
 /// A feature map of a detector: a cell every `stride` pixels of the input, `per_cell` anchors each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct AnchorLayer {
+    /// In pixels of the input.
     pub stride: u32,
+    /// Anchors of each cell.
     pub per_cell: usize,
 }
 
 /// How BlazeFace answers.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct AnchorHeads {
+    /// In the order of the net's answers.
     pub anchors: Vec<AnchorLayer>,
     /// Which output holds boxes and key points, and which the scores.
     pub boxes_output: usize,
+    /// (1, anchors, 1).
     pub scores_output: usize,
 }
 
 /// The name of an output; its numbers are the file's own.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct NamedOutput {
+    /// As the file has it.
     pub name: String,
 }
 
@@ -144,18 +183,23 @@ pub struct CellHeads {
     pub outputs: Vec<NamedOutput>,
 }
 
+/// How a detector answers.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Heads {
+    /// As BlazeFace does.
     Anchors(AnchorHeads),
+    /// As the toolkit's detectors do.
     Cells(CellHeads),
 }
 
 /// The sidecar of a face detector.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DetectorModel {
+    /// What every sidecar says.
     #[serde(flatten)]
     pub header: Header,
+    /// How its answers become faces.
     #[serde(flatten)]
     pub heads: Heads,
     /// Candidates that overlap more are one face: intersection over union.
@@ -166,28 +210,38 @@ pub struct DetectorModel {
 /// side from its upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct ChipPoints {
+    /// The person's own right: on the left in the picture. x, y.
     pub right_eye: [f32; 2],
+    /// x, y.
     pub left_eye: [f32; 2],
+    /// Its middle. x, y.
     pub mouth: [f32; 2],
 }
 
 /// A descriptor's numbers; float32, or quantised as the file itself says.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DescriptorOutput {
+    /// `float32`, `int8` or `uint8`.
     pub dtype: String,
+    /// Real value of one step, of quantised types.
     pub scale: Option<f32>,
+    /// The integer that stands for 0, of quantised types.
     pub zero_point: Option<i32>,
+    /// How many numbers.
     pub length: usize,
 }
 
 /// The sidecar of a net that describes a face.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DescriptorModel {
+    /// What every sidecar says.
     #[serde(flatten)]
     pub header: Header,
+    /// What comes out.
     pub output: DescriptorOutput,
     /// Descriptors of models that name the same space can be compared.
     pub space: String,
+    /// How faces are turned and cut out.
     pub chip: ChipPoints,
 }
 
@@ -207,6 +261,9 @@ pub fn path_of(model: &Path) -> PathBuf {
 }
 
 /// Reads the sidecar beside `model` and compares its hash with the file's.
+///
+/// # Errors
+/// When it cannot be read or understood, or is of another kind or another file.
 pub fn read<T: serde::de::DeserializeOwned + AsRef<Header>>(
     model: &Path,
     kind: Kind,
@@ -254,6 +311,9 @@ impl AsRef<Header> for DescriptorModel {
 
 impl DescriptorModel {
     /// Compares with the model's own tensors.
+    ///
+    /// # Errors
+    /// With what does not fit.
     pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         let input = &self.header.input;
         input.check(engine)?;
@@ -284,6 +344,9 @@ impl DescriptorModel {
 
 impl DetectorModel {
     /// Compares with the model's own input; the outputs need anchors or cells.
+    ///
+    /// # Errors
+    /// With what does not fit.
     pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         let input = &self.header.input;
         input.check(engine)?;
@@ -308,6 +371,9 @@ impl DetectorModel {
 
 impl Input {
     /// Compares with the model's own input.
+    ///
+    /// # Errors
+    /// With what does not fit.
     pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         let tensor = &engine.inputs()[0];
         let shape = [1, self.height as i32, self.width as i32, self.channels as i32];
@@ -326,6 +392,9 @@ impl Input {
 
 impl EmotionModel {
     /// Compares with the model's own tensors.
+    ///
+    /// # Errors
+    /// With what does not fit.
     pub fn check(&self, engine: &dyn Engine) -> Result<(), Unfit> {
         self.header.input.check(engine)?;
         let [tensor] = engine.outputs() else {

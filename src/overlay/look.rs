@@ -11,6 +11,7 @@ pub struct Look {
     pub light: &'static str,
     /// The same on a dark one.
     pub dark: &'static str,
+    /// As the page draws it.
     pub face: Drawing,
 }
 

@@ -21,6 +21,7 @@ use crate::see::search::FaceDetector;
 
 /// Why a net cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ModelError {
     #[error(transparent)]
     NotFound(#[from] NotFound),
@@ -35,6 +36,9 @@ pub enum ModelError {
 }
 
 /// The configured face detector.
+///
+/// # Errors
+/// When a file is missing, or is none that can be used.
 pub fn detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
     let path = assets::model(&config.model)?;
     let engine = engine(&path)?;
@@ -43,11 +47,17 @@ pub fn detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
 }
 
 /// The detector that places the key points of a known face best, and finds faces that fill a photo.
+///
+/// # Errors
+/// When a file is missing, or is none that can be used.
 pub fn close_detector(config: &config::Detector) -> Result<FaceDetector, ModelError> {
     detector(&config::Detector { model: config::CLOSE_DETECTOR.into(), ..config.clone() })
 }
 
 /// The configured emotion net, on what it can be had on. That is told in the log, once.
+///
+/// # Errors
+/// When a file is missing, or is none that can be used; also the delegate's, unless the CPU may do instead.
 pub fn classifier(config: &config::Classifier) -> Result<Classifier, ModelError> {
     static TOLD: Once = Once::new();
     let (classifier, refusal) = classifier_and_refusal(config)?;
@@ -133,6 +143,9 @@ fn delegated(path: &Path, config: &config::Classifier) -> Result<Box<dyn Engine>
 }
 
 /// The configured detector and net, ready for frames.
+///
+/// # Errors
+/// When a file is missing, or is none that can be used.
 pub fn pipeline(config: &config::Config) -> Result<Pipeline, ModelError> {
     let detector = detector(&config.detector)?;
     let classifier = classifier(&config.classifier)?;
@@ -148,6 +161,9 @@ pub fn pipeline(config: &config::Config) -> Result<Pipeline, ModelError> {
 }
 
 /// The configured descriptor net.
+///
+/// # Errors
+/// When a file is missing, or is none that can be used.
 pub fn descriptor(config: &config::People) -> Result<DescriptorNet, ModelError> {
     let path = assets::model(&config.model).map_err(ModelError::NoDescriptor)?;
     let engine = engine(&path)?;
@@ -170,11 +186,17 @@ pub fn gallery(folder: &Path, space: &str, length: usize) -> Gallery {
 }
 
 /// The detector's model alone, to time it.
+///
+/// # Errors
+/// When the file is missing, or is none that can be used.
 pub fn bare_detector(config: &config::Detector) -> Result<Box<dyn Engine>, ModelError> {
     engine(&assets::model(&config.model)?)
 }
 
 /// The emotion net's model alone, to time it, on what the whole one runs on.
+///
+/// # Errors
+/// When the file is missing, or is none that can be used.
 pub fn bare_classifier(config: &config::Classifier) -> Result<Box<dyn Engine>, ModelError> {
     delegated_or_not(&assets::model(&config.model)?, config).map(|(engine, _)| engine)
 }

@@ -107,6 +107,9 @@ impl Pipeline {
     }
 
     /// Takes the next frame; `now` is the time on the frames' clock and never goes back.
+    ///
+    /// # Errors
+    /// When a net fails.
     pub fn step(&mut self, frame: &Frame, now: Instant) -> Result<Observation, EngineError> {
         let detections = self.detector.detect(frame)?;
         let tracks: Vec<Track> = self.tracker.update(&detections, now).into_iter().cloned().collect();
@@ -122,6 +125,9 @@ impl Pipeline {
     }
 
     /// The faces of a photo, at most [`MAX_STILL_FACES`]: no past, so the strongest label, or `uncertain` below the confidence.
+    ///
+    /// # Errors
+    /// When a net fails.
     pub fn still(&mut self, frame: &Frame) -> Result<Still, EngineError> {
         let detections = self.detector.detect_photo(frame)?;
         let left_out = detections.len().saturating_sub(MAX_STILL_FACES);
@@ -143,6 +149,9 @@ impl Pipeline {
     }
 
     /// The faces of a photo as the emotion net sees them.
+    ///
+    /// # Errors
+    /// When the detector fails.
     pub fn crops(&mut self, frame: &Frame) -> Result<Vec<FaceCrop>, EngineError> {
         let detections = self.detector.detect_photo(frame)?;
         Ok(detections.iter().map(|detection| self.classifier.crop(frame, detection)).collect())

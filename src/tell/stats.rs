@@ -18,6 +18,7 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Measures from `now` on.
     pub fn new(now: Instant) -> Self {
         Self { latencies: Vec::new(), frames: 0, since: now }
     }

@@ -9,13 +9,21 @@ use crate::vocabulary::name::Name;
 /// A class that a model can tell. `uncertain` and `none` are states ([`State`]), never classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Emotion {
+    /// Brows drawn together, lips pressed or teeth bared.
     Angry,
+    /// Nose wrinkled, upper lip raised.
     Disgust,
+    /// Brows and eyelids raised, lips stretched.
     Fear,
+    /// Corners of the lips pulled up.
     Happy,
+    /// Inner brows raised, corners of the lips down.
     Sad,
+    /// Brows raised, jaw dropped.
     Surprise,
+    /// At rest.
     Neutral,
+    /// One corner of the lips pulled in and up.
     Contempt,
 }
 
@@ -35,6 +43,7 @@ impl Emotion {
         Self::Contempt,
     ];
 
+    /// As messages and models have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Angry => "angry",
@@ -98,6 +107,7 @@ impl Scores {
         scores
     }
 
+    /// 0 to 1; `None` for what the model does not know.
     pub fn get(&self, emotion: Emotion) -> Option<f32> {
         self.0[emotion as usize]
     }
@@ -115,6 +125,7 @@ impl Scores {
         })
     }
 
+    /// Whether the model knows no label.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -128,10 +139,12 @@ pub enum State {
     None,
     /// A face whose strongest emotion is below the configured confidence.
     Uncertain,
+    /// A clear one.
     Emotion(Emotion),
 }
 
 impl State {
+    /// As messages have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -151,8 +164,11 @@ impl fmt::Display for State {
 /// subject's right eye is on the picture's left).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Landmarks {
+    /// The person's own right eye, on the left in the picture.
     pub right_eye: Point,
+    /// The person's own left eye.
     pub left_eye: Point,
+    /// Its tip.
     pub nose: Point,
     /// Its middle.
     pub mouth: Point,
@@ -161,15 +177,18 @@ pub struct Landmarks {
 /// What a detector says of one face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
+    /// In pixels of the frame, and maybe beyond its edge.
     pub bounds: Rect,
     /// The detector's certainty, 0 to 1.
     pub score: f32,
+    /// In pixels of the frame.
     pub landmarks: Landmarks,
 }
 
 /// Somebody who was enrolled, as whom a face is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
+    /// As enrolled.
     pub name: Name,
     /// What `people.check` asks for has been seen; true where it asks for nothing.
     pub checked: bool,
@@ -210,6 +229,7 @@ pub struct Observation {
     pub faces: Vec<Face>,
     /// The primary face's smoothed state, `None` without a face.
     pub state: State,
+    /// The primary face's smoothed probability, 0 to 1.
     pub confidence: f32,
 }
 

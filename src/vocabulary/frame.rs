@@ -25,8 +25,11 @@ impl PixelFormat {
 /// One picture of a camera, a photo or a film. Cloning shares the pixels.
 #[derive(Clone, Debug)]
 pub struct Frame {
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
+    /// How `data` is laid out.
     pub format: PixelFormat,
     /// `width * height * format.channels()` bytes.
     pub data: Arc<[u8]>,
@@ -60,16 +63,22 @@ impl Frame {
 /// A point in pixels; (0, 0) is the upper left corner of the upper left pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
+    /// To the right.
     pub x: f32,
+    /// Downwards.
     pub y: f32,
 }
 
 /// An upright rectangle in pixels; may reach beyond the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rect {
+    /// Of the left edge.
     pub x: f32,
+    /// Of the upper edge.
     pub y: f32,
+    /// In pixels.
     pub width: f32,
+    /// In pixels.
     pub height: f32,
 }
 
@@ -79,10 +88,12 @@ impl Rect {
         Self { x: center.x - side / 2.0, y: center.y - side / 2.0, width: side, height: side }
     }
 
+    /// In square pixels; 0 where a side is not positive.
     pub fn area(&self) -> f32 {
         self.width.max(0.0) * self.height.max(0.0)
     }
 
+    /// Its middle.
     pub fn center(&self) -> Point {
         Point { x: self.x + self.width / 2.0, y: self.y + self.height / 2.0 }
     }

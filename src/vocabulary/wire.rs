@@ -22,21 +22,31 @@ impl Serialize for Scores {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = FaceBox)]
 pub struct Box {
+    /// Left edge.
     pub x: f64,
+    /// Upper edge.
     pub y: f64,
+    /// In pixels.
     pub width: f64,
+    /// In pixels.
     pub height: f64,
 }
 
 /// One face of a photo, a film frame or the live picture.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Face {
+    /// Stays while the face is followed.
     pub id: u64,
+    /// In pixels of the frame; may reach beyond its edge.
     #[serde(rename = "box")]
     pub bounds: Box,
+    /// The detector's confidence, 0 to 1.
     pub score: f64,
+    /// What is shown: a label, or `uncertain`.
     pub emotion: &'static str,
+    /// Of what is shown, 0 to 1.
     pub confidence: f64,
+    /// This frame's.
     pub scores: Scores,
     /// Who it is, where people are recognised and this is one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,11 +76,17 @@ impl From<&emotion::Face> for Face {
 /// One line of `classify --json`: a photo, or one frame of a film.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Picture {
+    /// File, or what stands for one.
     pub source: String,
+    /// Number within the source, from 0.
     pub frame: u64,
+    /// Since the source began, in seconds.
     pub time_s: f64,
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
+    /// In a photo the most certain one first, in a film the primary one.
     pub faces: Vec<Face>,
     /// How many more faces were found in a photo than are told; left out when none.
     #[serde(skip_serializing_if = "is_zero")]
@@ -93,13 +109,19 @@ impl Picture {
 /// The retained `state` message: what the device sees now.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct State {
+    /// RFC 3339, of the picture.
     pub time: String,
+    /// The primary face's label, `uncertain`, or `none` without a face.
     pub emotion: &'static str,
+    /// Smoothed, 0 to 1.
     pub confidence: f64,
     /// The primary face's probabilities; empty without a face.
     pub scores: Scores,
+    /// How many are followed.
     pub faces: usize,
+    /// The one that is told first, if there is any.
     pub primary: Option<Face>,
+    /// The others.
     pub others: Vec<Face>,
     /// When `emotion` became what it is.
     pub since: String,
@@ -109,15 +131,22 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventType {
+    /// The primary face's label is another one.
     EmotionChanged,
+    /// There is a face that was not there.
     FaceAppeared,
+    /// A face is gone.
     FaceLeft,
+    /// It is known who a face is.
     PersonRecognised,
+    /// No pictures come any more.
     CameraLost,
+    /// Pictures come again.
     CameraBack,
 }
 
 impl EventType {
+    /// All of them.
     pub const ALL: [Self; 6] = [
         Self::EmotionChanged,
         Self::FaceAppeared,
@@ -132,10 +161,14 @@ impl EventType {
 /// delivered twice can be told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
+    /// No other event has it.
     pub id: String,
+    /// What happened.
     pub event_type: EventType,
+    /// The label before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<&'static str>,
+    /// The label now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<&'static str>,
     /// The face that appeared, left or was recognised.
@@ -147,6 +180,7 @@ pub struct Event {
     /// How long what ended had lasted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
+    /// RFC 3339.
     pub time: String,
 }
 
@@ -154,11 +188,14 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// The condition has been met for long enough.
     Begin,
+    /// It is met no more.
     End,
 }
 
 impl Phase {
+    /// As messages have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Begin => "begin",
@@ -170,8 +207,11 @@ impl Phase {
 /// What a rule tells: the payload of its message, the body of its request, its command's input.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trigger {
+    /// The rule's name.
     pub rule: String,
+    /// Begin or end.
     pub phase: Phase,
+    /// The device's id.
     pub device: String,
     /// For how long the condition has held, or had.
     pub held_s: f64,
@@ -187,6 +227,7 @@ pub struct RuleCounts {
     pub fired: u64,
     /// Actions that were done; a message counts when it was handed to the MQTT part.
     pub done: u64,
+    /// Actions that could not be done.
     pub failed: u64,
     /// Actions given up because too many were waiting.
     pub dropped: u64,
@@ -195,17 +236,24 @@ pub struct RuleCounts {
 /// Latency percentiles in milliseconds, from capture to observation, since the last `stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Latency {
+    /// Median.
     pub p50: f64,
+    /// 95th percentile.
     pub p95: f64,
+    /// 99th percentile.
     pub p99: f64,
+    /// Greatest.
     pub max: f64,
 }
 
 /// The `stats` message: counts since start unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
+    /// RFC 3339.
     pub time: String,
+    /// Seconds since start.
     pub uptime_s: f64,
+    /// The program's.
     pub version: &'static str,
     /// What the camera is and delivers, as negotiated; null while there is none.
     pub camera: Option<String>,
@@ -219,6 +267,7 @@ pub struct Stats {
     pub camera_reopened: u64,
     /// Frames a second through the pipeline since the last `stats`.
     pub fps: f64,
+    /// From capture to observation, in milliseconds.
     pub latency_ms: Latency,
     /// Errors by part.
     pub errors: BTreeMap<&'static str, u64>,
@@ -247,7 +296,9 @@ pub struct CameraState {
 /// The retained `settings` message: what can be changed while running, as it is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Settings {
+    /// Probability below which a face is `uncertain`, 0 to 1.
     pub min_confidence: f64,
+    /// How long another label must lead before it is shown, in seconds.
     pub dwell_s: f64,
 }
 
@@ -258,7 +309,9 @@ pub struct Refusal {
     pub topic: String,
     /// What it said, cut to 100 characters.
     pub payload: String,
+    /// Why it was not obeyed.
     pub reason: String,
+    /// RFC 3339.
     pub time: String,
 }
 
@@ -273,10 +326,12 @@ pub struct Part {
 }
 
 impl Part {
+    /// In a state that it should be in.
     pub const fn well(state: &'static str) -> Self {
         Self { well: true, state }
     }
 
+    /// In a state that somebody should look into.
     pub const fn unwell(state: &'static str) -> Self {
         Self { well: false, state }
     }
@@ -285,18 +340,26 @@ impl Part {
 /// How every part is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Parts {
+    /// Where pictures come from.
     pub camera: Part,
+    /// MQTT.
     pub broker: Part,
+    /// The panel.
     pub display: Part,
+    /// The nets.
     pub pipeline: Part,
 }
 
 /// Why a part is not well, or what it is; empty without a word to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Details {
+    /// What it is, or why it is lost.
     pub camera: String,
+    /// The last failure.
     pub broker: String,
+    /// What the panel is, or why there is none.
     pub display: String,
+    /// What runs the emotion net.
     pub pipeline: String,
 }
 
@@ -305,23 +368,30 @@ pub struct Details {
 pub struct FrameInfo {
     /// Number since the camera was opened.
     pub sequence: u64,
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
 }
 
 /// What HTTP says of the device: the `state` message of now, and how the parts are.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Status {
+    /// What is seen.
     #[serde(flatten)]
     pub state: State,
+    /// The device's id.
     pub device: String,
+    /// The program's.
     pub version: &'static str,
     /// Whether the camera may be read.
     pub enabled: bool,
     /// How pictures can leave the device: `mqtt` (`mqtt.face_image`), `network` (the page can be reached from other
     /// machines); empty: they stay.
     pub pictures_leave: Vec<&'static str>,
+    /// How each part is.
     pub parts: Parts,
+    /// In words.
     pub details: Details,
     /// Null while no picture comes.
     pub frame: Option<FrameInfo>,
@@ -348,6 +418,7 @@ pub struct Tally {
 pub struct Minute {
     /// Its start.
     pub time: String,
+    /// What the minute was made of.
     #[serde(flatten)]
     pub tally: Tally,
 }
@@ -359,6 +430,7 @@ pub struct History {
     pub time: String,
     /// How many minutes were asked for, the running one included.
     pub span_min: usize,
+    /// Of all minutes.
     pub total: Tally,
     /// Those in which the daemon ran, the oldest first.
     pub minutes: Vec<Minute>,

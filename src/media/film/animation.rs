@@ -25,6 +25,9 @@ const LEAST_DELAY: Duration = Duration::from_millis(11);
 const USUAL_DELAY: Duration = Duration::from_millis(100);
 
 /// Whether the file at `path` is one of several pictures after each other.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn is_animation(path: &Path) -> std::io::Result<bool> {
     if !std::fs::metadata(path)?.is_file() {
         return Ok(false);

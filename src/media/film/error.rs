@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::media::photo::MAX_PIXELS;
 
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum FilmError {
     #[error("{program} is not installed (apt install ffmpeg)")]
     NoFfmpeg { program: &'static str },

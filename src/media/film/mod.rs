@@ -48,6 +48,9 @@ impl Film {
     }
 
     /// Like [`Self::open`], from a pipe of which `head`, at most [`HEAD`] bytes, was read already.
+    ///
+    /// # Errors
+    /// When nothing in it can be decoded.
     pub fn open_pipe(
         head: Vec<u8>,
         rest: Box<dyn Read + Send>,

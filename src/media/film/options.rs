@@ -7,6 +7,7 @@ use std::time::Duration;
 pub struct FilmOptions {
     /// Video track, counted from 1; else the one that the film calls its default, else the first.
     pub track: Option<usize>,
+    /// Which part of it is read.
     pub range: Range,
 }
 
@@ -20,6 +21,7 @@ pub struct Range {
 }
 
 impl Range {
+    /// Whether nothing is left out.
     pub fn is_all(&self) -> bool {
         *self == Self::default()
     }

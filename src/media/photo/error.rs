@@ -14,6 +14,7 @@ pub struct PhotoError {
 
 /// What is wrong with a photo.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum PhotoFault {
     #[error("{0}")]
     Read(#[from] std::io::Error),
@@ -46,6 +47,7 @@ impl PhotoError {
         Self { name: name.to_owned(), fault }
     }
 
+    /// What is wrong with it.
     pub fn fault(&self) -> &PhotoFault {
         &self.fault
     }

@@ -38,6 +38,9 @@ pub fn has_photo_name(path: &Path) -> bool {
 }
 
 /// Whether the file begins as a photo does, or is empty.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn begins_as_photo(path: &Path) -> std::io::Result<bool> {
     let mut start = Vec::new();
     if std::fs::metadata(path)?.is_file() {
@@ -52,11 +55,17 @@ pub fn is_photo(start: &[u8]) -> bool {
 }
 
 /// Reads and decodes the photo at `path`, upright as its Exif data say.
+///
+/// # Errors
+/// When it cannot be read, or is no whole photo.
 pub fn read(path: &Path) -> Result<RgbImage, PhotoError> {
     decode(&load(path)?, &path.display().to_string())
 }
 
 /// The content of the photo's file at `path`.
+///
+/// # Errors
+/// When it cannot be read, is no file or too long.
 pub fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     let load = || {
         let metadata = std::fs::metadata(path)?;
@@ -72,6 +81,9 @@ pub fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
 }
 
 /// The content of a photo's file that comes through a pipe called `name`.
+///
+/// # Errors
+/// When it cannot be read or is too long.
 pub fn load_from(pipe: &mut dyn Read, name: &str) -> Result<Vec<u8>, PhotoError> {
     let failed = |fault| PhotoError::new(name, fault);
     let mut bytes = Vec::new();
@@ -89,11 +101,17 @@ pub fn pixels(bytes: &[u8]) -> u64 {
 
 /// Decodes a photo, or an animation's first picture, upright as its Exif data say. Transparency is
 /// dropped. `name` is what errors call it.
+///
+/// # Errors
+/// When it is no whole photo of at most [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8], name: &str) -> Result<RgbImage, PhotoError> {
     decode_within(bytes, name, MAX_PIXELS)
 }
 
 /// Like [`decode`], with a limit of its own.
+///
+/// # Errors
+/// When it is no whole photo of at most `max_pixels`.
 pub fn decode_within(bytes: &[u8], name: &str, max_pixels: u64) -> Result<RgbImage, PhotoError> {
     let failed = |fault| PhotoError::new(name, fault);
     let own = match foreign::recognise(bytes) {
@@ -184,6 +202,9 @@ fn decode_other(
 }
 
 /// Whether the GIF holds more than one picture.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn has_several_pictures(file: &mut impl Read) -> std::io::Result<bool> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;

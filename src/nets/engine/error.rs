@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// What failed; the cause says why.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum EngineError {
     /// The model's file cannot be read.
     #[error("unable to read model {}: {source}", path.display())]
@@ -25,6 +26,7 @@ pub enum EngineError {
 
 /// The cause of an [`EngineError`].
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum Cause {
     #[error(transparent)]
     Format(#[from] FormatError),

@@ -31,6 +31,9 @@ static OPENED: Mutex<Vec<(PathBuf, Runtime)>> = Mutex::new(Vec::new());
 
 impl Runtime {
     /// Opens the library at `path`, or answers the one that is open already.
+    ///
+    /// # Errors
+    /// When the library cannot be loaded.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         let mut opened = lock(&OPENED);
         if let Some((_, runtime)) = opened.iter().find(|(known, _)| known == path) {

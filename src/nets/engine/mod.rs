@@ -14,7 +14,9 @@ pub use tensor::{DType, Quantization, TensorInfo, dequantize};
 
 /// A loaded model with fixed shapes. An engine belongs to one thread.
 pub trait Engine: Send {
+    /// In the file's order.
     fn inputs(&self) -> &[TensorInfo];
+    /// In the file's order.
     fn outputs(&self) -> &[TensorInfo];
 
     /// Runs the model once: `input` are the bytes of its only input, row by row, native endian;

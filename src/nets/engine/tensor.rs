@@ -3,14 +3,18 @@
 /// Element type of a tensor; the ones that this program feeds or reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DType {
+    /// IEEE 754 binary32.
     Float32,
+    /// -128 to 127, quantised.
     Int8,
+    /// 0 to 255, quantised.
     UInt8,
     /// Any other, by its number in the TFLite schema.
     Other(i8),
 }
 
 impl DType {
+    /// As sidecars have it.
     pub fn name(self) -> String {
         match self {
             Self::Float32 => "float32".to_owned(),
@@ -33,17 +37,22 @@ impl DType {
 /// `real = scale * (quantised - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantization {
+    /// Real value of one step.
     pub scale: f32,
+    /// The integer that stands for 0.
     pub zero_point: i32,
 }
 
 /// An input or output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
+    /// As the file has it.
     pub name: String,
+    /// Of its elements.
     pub dtype: DType,
     /// Outermost dimension first; -1 where the model leaves it open.
     pub shape: Vec<i32>,
+    /// How integers stand for real values; `None` for floats.
     pub quantization: Option<Quantization>,
 }
 

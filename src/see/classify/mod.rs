@@ -15,9 +15,13 @@ const TIE_BREAK: f32 = 1e-4;
 /// A face cut out: `height` rows of `width` pixels from the top, `channels` bytes a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaceCrop {
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
+    /// 1: grey, 3: red, green, blue.
     pub channels: usize,
+    /// `width * height * channels` bytes, rows from the top.
     pub pixels: Vec<u8>,
 }
 
@@ -41,12 +45,18 @@ impl Classifier {
     }
 
     /// Probabilities of a face found in `frame`.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn classify(&mut self, frame: &Frame, face: &Detection) -> Result<Scores, EngineError> {
         self.cut(frame, face);
         self.run()
     }
 
     /// Probabilities of a face that fills `frame`, as datasets of cut-out faces have it.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn classify_crop(&mut self, frame: &Frame) -> Result<Scores, EngineError> {
         let (size, channels) = self.size();
         crop::fit_whole(frame, size, channels, &mut self.pixels);

@@ -149,6 +149,9 @@ impl FaceDetector {
 
     /// The faces in `frame`, the most certain first, in pixels of the frame; at most
     /// `detector.max_faces`, each at least as certain and as large as configured.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Detection>, EngineError> {
         let mut faces = self.look(frame, self.whole(frame), self.settings.min_score)?;
         faces.truncate(self.settings.max_faces);
@@ -158,6 +161,9 @@ impl FaceDetector {
     /// All faces in a photo, otherwise as [`Self::detect`] answers them. Time matters less than with a camera,
     /// so the net looks more than once: at tiles for small faces, and from farther away for one that fills the
     /// photo. Of 12 megapixels it takes 25 looks, of 48 some 90.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
         let mut faces = self.look(photo, self.whole(photo), self.settings.min_score)?;
         if faces.is_empty() {
@@ -170,6 +176,9 @@ impl FaceDetector {
 
     /// The faces in a photo that is seen from `factor` times as far away, each at least as certain as
     /// `min_score`.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn detect_from(
         &mut self,
         photo: &Frame,
@@ -181,6 +190,9 @@ impl FaceDetector {
 
     /// The face again, in a region whose shorter side is `factor` times the longer of its box: with a face of always the
     /// same size in the same place, the net places the key points better. `None` where it sees none there.
+    ///
+    /// # Errors
+    /// When the net fails.
     pub fn look_closer(
         &mut self,
         frame: &Frame,
