@@ -8,6 +8,14 @@ use serde_json::Value;
 use super::mosquitto::{DEADLINE, eventually};
 use super::running::{Daemon, Setup, portrait};
 
+/// As long as a token must be.
+pub const TOKEN: &str = "correct-horse-battery-staple";
+
+/// The portrait's file.
+pub fn png() -> Vec<u8> {
+    std::fs::read(portrait()).expect("reads")
+}
+
 /// A daemon that looks at the portrait, and where its page is.
 pub struct Site {
     pub daemon: Daemon,
