@@ -8,6 +8,7 @@ pub mod list;
 pub(crate) mod negotiate;
 mod node;
 pub(crate) mod replay;
+mod settle;
 mod source;
 mod stall;
 pub mod thread;

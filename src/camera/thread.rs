@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::error::CameraError;
+use super::settle::Settle;
 use super::source::{Camera, panic_text};
 use crate::base::backoff::Backoff;
 use crate::base::latest::Latest;
@@ -18,10 +19,6 @@ use crate::vocabulary::frame::Frame;
 
 /// How often a waiting thread looks at the switch and shows that it is alive.
 const TICK: Duration = Duration::from_millis(200);
-
-/// One that comes and goes, by a loose plug or a weak supply, is told of as back once in this time; between it
-/// stays lost, so that not everybody who listens is told of each time.
-const BETWEEN_RETURNS: Duration = Duration::from_secs(60);
 
 /// What the camera is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,12 +170,12 @@ enum Closed {
 pub fn run(config: &config::Camera, links: &Links) {
     let status = &*links.status;
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-    let mut returned = None;
+    let mut settle = Settle::default();
     while !links.shutdown.requested() {
         if links.restart.swap(false, Ordering::Relaxed) {
             log::info!("camera: restarted on request");
             backoff.reset();
-            returned = None;
+            settle = Settle::default();
         }
         if !links.enabled.load(Ordering::Relaxed) {
             links.pulse.beat();
@@ -186,11 +183,11 @@ pub fn run(config: &config::Camera, links: &Links) {
                 log::info!("camera: switched off");
             }
             backoff.reset();
-            returned = None;
+            settle = Settle::default();
             links.shutdown.wait(TICK);
             continue;
         }
-        let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff, &mut returned)));
+        let session = catch_unwind(AssertUnwindSafe(|| session(config, links, &mut backoff, &mut settle)));
         let (state, error) = match session {
             Ok(Closed::Asked) => continue,
             Ok(Closed::Ended) => {
@@ -202,6 +199,7 @@ pub fn run(config: &config::Camera, links: &Links) {
             Ok(Closed::Failed(error)) => (State::Lost, error.to_string()),
             Err(panic) => (State::Lost, format!("the device's library panicked: {}", panic_text(&*panic))),
         };
+        settle.lost(Instant::now());
         status.fail(error.clone());
         if status.set(state, "") {
             log::warn!("camera: {error}; trying again");
@@ -230,29 +228,29 @@ fn devices_changed() -> Option<SystemTime> {
     fs::metadata("/dev").and_then(|folder| folder.modified()).ok()
 }
 
-/// From opening to closing. `returned`: when it was told last that a lost camera is back.
-fn session(
-    config: &config::Camera,
-    links: &Links,
-    backoff: &mut Backoff,
-    returned: &mut Option<Instant>,
-) -> Closed {
+/// From opening to closing. A camera that was lost is used once it has delivered for as long as `settle` says.
+fn session(config: &config::Camera, links: &Links, backoff: &mut Backoff, settle: &mut Settle) -> Closed {
     let mut camera = match super::open_while(config, &|| links.go_on()) {
         Ok(camera) => camera,
         Err(_) if !links.go_on() => return Closed::Asked,
         Err(error) => return Closed::Failed(error),
     };
+    let mut first = None;
     let mut announced = false;
     while links.go_on() {
         match camera.next() {
             Ok(frame) => {
                 if !announced {
+                    let now = Instant::now();
                     let back = matches!(links.status.state(), State::Lost | State::Damaged);
-                    if back && returned.is_some_and(|last| last.elapsed() < BETWEEN_RETURNS) {
+                    let since = *first.get_or_insert_with(|| unsettled(&links.status, back, settle, now));
+                    if back && now - since < settle.time() {
                         continue;
                     }
-                    *returned = if back { Some(Instant::now()) } else { *returned };
                     announce(&links.status, &*camera, back);
+                    if back {
+                        settle.back(now);
+                    }
                     backoff.reset();
                     announced = true;
                 }
@@ -273,6 +271,17 @@ fn session(
         }
     }
     Closed::Asked
+}
+
+/// The first frame came at `now`; says what is waited for where something is.
+fn unsettled(status: &Status, back: bool, settle: &mut Settle, now: Instant) -> Instant {
+    if back && !settle.time().is_zero() {
+        let why = format!("it comes and goes: used again after {} s without a gap", settle.time().as_secs());
+        let level = if settle.says() { log::Level::Info } else { log::Level::Debug };
+        log::log!(level, "camera: {why}");
+        status.fail(why);
+    }
+    now
 }
 
 /// A camera counts as back once a frame came, not when it can be opened.

@@ -159,25 +159,6 @@ fn the_thread_starts_it_again_and_ends_it() {
     assert!(report.error.is_some_and(|error| error.contains("it ended with exit status: 0")));
     running.stop();
 
-    // One that comes and goes is told of once a minute.
-    let starts = folder.path().join("starts");
-    let flapping = script(
-        folder.path(),
-        "flapping",
-        &format!(
-            "echo >> {}; exec ffmpeg -nostdin -v error -f lavfi -i testsrc=size=64x48:rate=25 -frames:v 4 -f mjpeg -",
-            starts.display()
-        ),
-    );
-    let running = Running::start(command(&flapping.to_string_lossy()));
-    let started = || std::fs::read_to_string(&starts).map_or(0, |lines| lines.len());
-    while started() < 5 {
-        running.links.frames.take(Duration::from_millis(10));
-    }
-    assert_eq!(running.links.status.report().reopened, 1);
-    running.wait_for(State::Lost);
-    running.stop();
-
     let steady = script(
         folder.path(),
         "steady",
@@ -190,6 +171,36 @@ fn the_thread_starts_it_again_and_ends_it() {
     running.links.enabled.store(false, std::sync::atomic::Ordering::Relaxed);
     running.wait_for(State::Off);
     assert_eq!(children_with(&steady), 0, "privacy means that it does not run");
+    running.stop();
+}
+
+#[test]
+fn one_that_comes_and_goes_is_used_again_once_it_lasts() {
+    let folder = TempDir::new().expect("temporary folder");
+    let starts = folder.path().join("starts");
+    let started = || std::fs::read_to_string(&starts).map_or(0, |lines| lines.len());
+    // Three starts in a row give four frames, as one with a loose plug.
+    let loose = script(
+        folder.path(),
+        "loose",
+        &format!(
+            "echo >> {0}; [ $(wc -l < {0}) -gt 3 ] || few='-frames:v 4'\n\
+             exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc=size=64x48:rate=25 $few -f mjpeg -",
+            starts.display()
+        ),
+    );
+    let running = Running::start(command(&loose.to_string_lossy()));
+    let report = || running.links.status.report();
+    while started() < 4 {
+        running.links.frames.take(Duration::from_millis(10));
+    }
+    assert_eq!(report().reopened, 1, "only the first return is told of");
+    while report().reopened < 2 {
+        running.links.frames.take(Duration::from_millis(10));
+        assert!(started() <= 4, "{:?}", report());
+    }
+    assert!(report().error.is_some_and(|error| error.contains("used again after 5 s")));
+    running.take();
     running.stop();
 }
 

@@ -121,23 +121,14 @@ wait_for "switch: on again" published camera/availability online
 check "switch: device is open" holds_camera
 stop_daemon "switch"
 
-# switch_off_and_on NAME: so that the next loss is the first again. A camera that comes and goes is told of as back but
-# once a minute.
-switch_off_and_on() {
-    mark
-    mosquitto_pub -q 1 -t emotiond/vm/enabled/set -m OFF
-    wait_for "$1: switched off" published enabled OFF
-    mosquitto_pub -q 1 -t emotiond/vm/enabled/set -m ON
-    wait_for "$1: switched on" published enabled ON
-}
-
-# Faults of one camera, after each of which it delivers again.
-start_daemon emotiond camera.source=/dev/video2 display.driver=none
-wait_for "faults: camera" published camera/availability online
+# Faults of one camera, after each of which it delivers again. Each has a daemon of its own: one that is lost again and
+# again must deliver ever longer until it counts as back.
 # fault NAME REASON COMMAND...
 fault() {
     local name=$1 reason=$2
     shift 2
+    start_daemon emotiond camera.source=/dev/video2 display.driver=none
+    wait_for "$name: camera" published camera/availability online
     mark
     "$@"
     wait_for "$name: lost" told "$reason"
@@ -145,8 +136,7 @@ fault() {
     [ "$name" != "no frames" ] || v4l2-ctl -d /dev/video2 --set-ctrl percentage_of_dropped_buffers=0
     [ "$name" != gone ] || { echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; plugged /dev/video2; }
     wait_for "$name: back" published event '.*"event_type":"camera_back"'
-    switch_off_and_on "$name"
-    wait_for "$name: delivers again" published camera/availability online
+    stop_daemon "$name"
 }
 fault disconnected 'the device is gone' press /dev/video2 disconnect
 fault "fatal error" 'the device failed (EIO)' press /dev/video2 inject_fatal_streaming_error
@@ -156,16 +146,18 @@ fault "refused start" 'the device failed (EIO)' both inject_vidioc_streamon_erro
 fault "refused memory" 'the device failed (EIO)' both inject_vidioc_reqbufs_error
 fault "no frames" 'no frame in 3 s' v4l2-ctl -d /dev/video2 --set-ctrl percentage_of_dropped_buffers=100
 fault gone 'the device is gone' sh -c 'echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind'
+start_daemon emotiond camera.source=/dev/video2 display.driver=none
+wait_for "damaged frame: camera" published camera/availability online
 mark
 press /dev/video2 inject_v4l2_buf_flag_error
 wait_for "damaged frame: counted" published stats '.*"frames_damaged":1,'
 check "damaged frame: camera stays" sh -c "! tail -n +$((mqtt_mark + 1)) /run/log/mqtt | grep -q camera_lost"
-stop_daemon "faults"
+stop_daemon "damaged frame"
 
-# A USB webcam in each format, unplugged in between.
-start_daemon emotiond camera.source=/dev/video4 display.driver=none
-wait_for "webcam: not there" told 'unable to open /dev/video4: no such device (is it connected?)'
+# A USB webcam in each format, plugged in while the daemon runs and unplugged.
 for format in MJPG YUYV UYVY NV12 GREY BGR3; do
+    start_daemon emotiond camera.source=/dev/video4 display.driver=none
+    wait_for "webcam $format: not there" told 'unable to open /dev/video4: no such device (is it connected?)'
     mark
     size=320x240
     [ $format != MJPG ] || size=640x480
@@ -178,8 +170,7 @@ for format in MJPG YUYV UYVY NV12 GREY BGR3; do
     wait_for "webcam $format: unplugged" published event '.*"event_type":"camera_lost"'
     wait_for "webcam $format: no emotion" published emotion none
     wait_for "webcam $format: node gone" test ! -e /dev/video4
-    switch_off_and_on "webcam $format"
+    stop_daemon "webcam $format"
 done
-stop_daemon "webcam"
 
 echo "done: $checks checks"
