@@ -13,6 +13,7 @@ use crate::{mqtt, rules, web};
 pub fn run(config: &Config, places: &Places) -> anyhow::Result<Status> {
     let mut report = Report::default();
     report.add("device", config.device.id.clone());
+    report.add("state", config.device.state_dir.display().to_string());
     nets(config, &mut report);
     report.add("camera", config.camera.source.to_string());
     report.add("display", config.display.driver.to_string());

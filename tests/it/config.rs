@@ -163,3 +163,71 @@ fn overrides_of_any_kind_are_taken() {
         assert!(error.starts_with(message) && error.lines().count() == 1, "{error}");
     }
 }
+
+#[test]
+fn what_mqtt_and_http_cannot_send_is_refused() {
+    let deep = "a/".repeat(195) + "a";
+    let long = "x".repeat(65_500);
+    let too_long = "x".repeat(65_536);
+    let much = "x".repeat(1 << 20);
+    let rule = |line: &str| {
+        format!("[[rules.rule]]\nname = \"r\"\nemotion = \"happy\"\npublish = \"a/b\"\n{line}\n")
+    };
+    let cases = [
+        ("[mqtt]\nbase_topic = \"a\\nb\"", "mqtt.base_topic: \"a\\nb\" is no base topic: it holds a control"),
+        ("[mqtt]\nbase_topic = \"a\\u0000\"", "it holds a control character"),
+        ("[mqtt]\nbase_topic = \"a/+\"", "it holds + or #"),
+        ("[mqtt]\nbase_topic = \"$a\"", "it begins with $"),
+        ("[mqtt]\nbase_topic = \"a/\"", "it has a slash at an end"),
+        (&format!("[mqtt]\nbase_topic = \"{deep}\""), "it has more than 200 levels"),
+        // What is put below it would not fit any more.
+        (&format!("[mqtt]\nbase_topic = \"{long}\""), "it is longer than 65535 bytes"),
+        (
+            "[mqtt]\ndiscovery_prefix = \"#\"",
+            "mqtt.discovery_prefix: \"#\" is no base topic: it holds + or #",
+        ),
+        ("[mqtt]\nusername = \"a\\u0001\"", "mqtt.username: it holds a control character"),
+        (&format!("[mqtt]\nclient_id = \"{too_long}\""), "mqtt.client_id: it is longer than 65535 bytes"),
+        ("[mqtt]\nurl = \"mqtt://house:99999\"", "mqtt.url: mqtt://house:99999 is no broker"),
+        ("[mqtt]\nurl = \"mqtt://ho use\"", "mqtt.url: … is no broker"),
+        (&rule("publish = \"a/#\"").replace("publish = \"a/b\"\n", ""), "it holds + or #"),
+        (&rule("publish = \"\"").replace("publish = \"a/b\"\n", ""), "it is empty"),
+        (&rule(&format!("payload = \"{much}\"")), "rules.rule.payload: it has 1048576 bytes"),
+        (&rule("post = \"http://house:99999/a\""), "rules.rule.post: http://house:99999/… "),
+    ];
+    for (text, message) in cases {
+        let error = parse(text).expect_err(message);
+        assert!(error.contains(message) && error.lines().count() == 1, "{message:?} is not in {error:.300}");
+    }
+    // An editor's byte order mark is no mistake.
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("emotiond.toml");
+    fs::write(&file, "\u{feff}[camera]\nfps = 7\n").expect("written");
+    assert_eq!(Config::load(Some(&file), &BTreeMap::new()).expect("read").camera.fps, 7);
+}
+
+#[test]
+fn no_password_is_told() {
+    let mistakes = [
+        "[mqtt]\nurl = \"mqtt://user:sesame@house\"",
+        "[mqtt]\nurl = \"http://user:sesame@house\"",
+        "[camera]\nsource = \"rtsp://user:sesame@camera/stream\"",
+        "[camera]\nsource = \"replay:rtsp://user:sesame@camera/stream\"",
+        "[camera]\nsource = \"command:ffmpeg -i 'rtsp://user:sesame@camera\"",
+        "[camera]\nsource = \"command:curl --user 'me:sesame http://camera\"",
+        "[[rules.rule]]\nname = \"r\"\nemotion = \"happy\"\npost = \"http://user:sesame@house/\"",
+        "[[rules.rule]]\nname = \"r\"\nemotion = \"happy\"\npost = \"ftp://house/hook/sesame\"",
+        "[[rules.rule]]\nname = \"r\"\nemotion = \"happy\"\npost = \"http://house:99999/hook/sesame\"",
+        "[web]\nlisten = \"http://user:sesame@house\"",
+        "[device]\nid = \"http://user:sesame@house\"",
+    ];
+    for text in mistakes {
+        let error = parse(text).expect_err(text);
+        assert!(!error.contains("sesame"), "{error}");
+    }
+    let right = "[camera]\nsource = \"command:ffmpeg -i rtsp://user:sesame@camera -f mjpeg -\"\n\
+                 [[rules.rule]]\nname = \"r\"\nemotion = \"happy\"\npost = \"http://house/hook/sesame\"\n\
+                 command = [\"/bin/chime\", \"--key\", \"sesame\"]";
+    let config = parse(right).expect("right");
+    assert!(!format!("{config:?}{:#?} {}", config, config.camera.source).contains("sesame"));
+}

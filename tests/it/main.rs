@@ -25,6 +25,7 @@ mod mcp;
 mod metrics;
 mod mqtt;
 mod mqtt_claim;
+mod mqtt_forget;
 mod mqtt_tls;
 mod overlay;
 mod rules;

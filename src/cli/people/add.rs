@@ -22,7 +22,7 @@ const SURELY_TWO: f32 = 0.8;
 
 #[derive(Debug, clap::Args)]
 pub struct AddArgs {
-    /// 1 to 32 letters, digits, - and _
+    /// 1 to 64 letters and digits of any script, spaces and marks such as - and '
     name: Name,
 
     /// Photos with one face each, and folders of them

@@ -155,6 +155,11 @@ printf '[device]\nid = "door"\n[mqtt]\nusername = "emotiond"\n[camera]\nsource =
 check "instance: starts" systemctl enable --quiet --now emotiond@door
 wait_for "instance: online" grep -q '^emotiond/door/availability online' /run/log/mqtt
 see ls -d /var/lib/emotiond*
+emotiond check --instance door >/run/checked 2>&1 || true
+check "instance: its configuration" grep -q '^device  *door$' /run/checked
+check "instance: its state" grep -q '^state  *.*/emotiond@door$' /run/checked
+emotiond people list >/run/checked 2>&1 || true
+check "instance: a hint" grep -q -- '--instance NAME is for the others (door)' /run/checked
 systemctl disable --quiet --now emotiond@door
 
 echo "# power cut while state is written"
