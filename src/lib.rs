@@ -2,6 +2,9 @@
 //!
 //! The modules from the ground up, which is the order to read them in; `ARCHITECTURE.md` says what may know what.
 
+// They panic where nobody reads any more: `cli::out` has what does not.
+#![deny(clippy::print_stdout)]
+
 /// What every program needs: knows nothing of faces.
 pub mod base;
 

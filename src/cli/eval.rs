@@ -133,7 +133,7 @@ pub fn run(args: &EvalArgs, config: &mut Config) -> anyhow::Result<Status> {
     if args.json {
         say!("{}", serde_json::to_string(&details.summary)?);
     } else {
-        print!("{}", eval_text::text(&details));
+        say!("{}", eval_text::text(&details).trim_end());
     }
     Ok(status)
 }
