@@ -105,13 +105,18 @@ impl Status {
             error: about.error.clone(),
             frames: self.frames.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
-            reopened: self.reopened.load(Ordering::Relaxed),
+            reopened: self.reopened(),
         }
     }
 
     /// What the camera is doing now.
     pub fn state(&self) -> State {
         self.about().state
+    }
+
+    /// How often the camera came back after it was lost.
+    pub fn reopened(&self) -> u64 {
+        self.reopened.load(Ordering::Relaxed)
     }
 
     /// Sets the state and says whether it is another one.

@@ -64,6 +64,7 @@ impl PipelineThread {
             }
             // Before the slot is looked into: a frame that comes with the end is still taken.
             let camera = self.camera.state();
+            let returns = self.camera.reopened();
             match self.frames.take(WAIT) {
                 Some(frame) => seen = self.step(&frame).or(seen),
                 None if camera != CameraState::Streaming => {
@@ -80,7 +81,7 @@ impl PipelineThread {
                 }
                 None => {}
             }
-            self.tell_camera(camera);
+            self.tell_camera(camera, returns);
             self.shared.set_frames_dropped(self.frames.dropped());
             let view = self.view(seen.as_ref(), camera);
             self.sinks.mirror.set(view);
@@ -142,20 +143,18 @@ impl PipelineThread {
     }
 
     /// The first word on the camera waits until it is known.
-    fn tell_camera(&mut self, camera: CameraState) {
+    fn tell_camera(&mut self, camera: CameraState, returns: u64) {
         if camera == CameraState::Starting {
             return;
         }
         let online = camera == CameraState::Streaming;
-        let event = self.reporter.camera(online, self.moment());
+        let events = self.reporter.camera(online, returns, self.moment());
         if let Some(mqtt) = &self.sinks.mqtt {
             mqtt.set_camera(online);
         }
         // Switching off is no loss, and the end of a replay is none either.
-        if let Some(event) =
-            event.filter(|_| online || matches!(camera, CameraState::Lost | CameraState::Damaged))
-        {
-            self.tell_event(&event);
+        if online || matches!(camera, CameraState::Lost | CameraState::Damaged) {
+            events.iter().for_each(|event| self.tell_event(event));
         }
     }
 

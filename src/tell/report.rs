@@ -44,6 +44,7 @@ pub struct Reporter {
     since: Instant,
     faces: Vec<Followed>,
     camera: Option<bool>,
+    camera_returns: u64,
     camera_since: Instant,
 }
 
@@ -79,6 +80,7 @@ impl Reporter {
             since: start.instant,
             faces: Vec::new(),
             camera: None,
+            camera_returns: 0,
             camera_since: start.instant,
         }
     }
@@ -119,17 +121,28 @@ impl Reporter {
         Report { state, events }
     }
 
-    /// What to tell of the camera; the first word is no event.
-    pub fn camera(&mut self, online: bool, now: Moment) -> Option<wire::Event> {
-        let before = self.camera.replace(online);
-        if before == Some(online) {
-            return None;
+    /// What to tell of the camera, which came back `returns` times so far; the first word is no event. One that went and
+    /// came while a frame was looked at was lost all the same.
+    pub fn camera(&mut self, online: bool, returns: u64, now: Moment) -> Vec<wire::Event> {
+        let missed = std::mem::replace(&mut self.camera_returns, returns) < returns;
+        match self.camera.replace(online) {
+            None => {
+                self.camera_since = now.instant;
+                Vec::new()
+            }
+            Some(true) if online && missed => {
+                vec![self.camera_is(false, now), self.camera_is(true, now)]
+            }
+            Some(before) if before != online => vec![self.camera_is(online, now)],
+            Some(_) => Vec::new(),
         }
+    }
+
+    fn camera_is(&mut self, online: bool, now: Moment) -> wire::Event {
         let duration = now.instant.saturating_duration_since(self.camera_since);
         self.camera_since = now.instant;
-        before?;
         let kind = if online { wire::EventType::CameraBack } else { wire::EventType::CameraLost };
-        Some(wire::Event { duration_s: Some(seconds(duration)), ..self.event(kind, now) })
+        wire::Event { duration_s: Some(seconds(duration)), ..self.event(kind, now) }
     }
 
     fn due(&self, now: &Told) -> bool {
@@ -343,10 +356,17 @@ mod tests {
     fn the_camera_is_told_when_it_changes() {
         let start = Moment { instant: Instant::now(), wall: Timestamp::now() };
         let mut reporter = Reporter::new("pi", Duration::from_secs(5), start);
-        assert_eq!(reporter.camera(true, start), None);
-        let lost = reporter.camera(false, start).expect("lost");
-        assert_eq!(lost.event_type, wire::EventType::CameraLost);
-        assert_eq!(reporter.camera(false, start), None);
-        assert_eq!(reporter.camera(true, start).expect("back").event_type, wire::EventType::CameraBack);
+        let mut kinds = |online, returns| {
+            let events = reporter.camera(online, returns, start);
+            events.iter().map(|event| event.event_type).collect::<Vec<_>>()
+        };
+        let (lost, back) = (wire::EventType::CameraLost, wire::EventType::CameraBack);
+        assert!(kinds(true, 1).is_empty());
+        assert_eq!(kinds(false, 1), [lost]);
+        assert!(kinds(false, 2).is_empty());
+        assert_eq!(kinds(true, 2), [back]);
+        assert!(kinds(true, 2).is_empty());
+        assert_eq!(kinds(true, 3), [lost, back], "so quick that nobody saw it");
+        assert!(kinds(true, 3).is_empty());
     }
 }
