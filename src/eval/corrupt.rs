@@ -3,10 +3,10 @@
 use std::f32::consts::TAU;
 use std::io::Cursor;
 
-use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageError, RgbImage};
 
 use super::fer2013;
+use crate::media::encode;
 use crate::see::classify::crop::{Square, cut_square};
 use crate::vocabulary::frame::{Frame, PixelFormat, Point};
 
@@ -102,8 +102,7 @@ fn back(frame: &Frame, picture: DynamicImage) -> Frame {
 }
 
 fn jpeg(frame: &Frame, quality: u8) -> Result<DynamicImage, ImageError> {
-    let mut bytes = Vec::new();
-    picture(frame).write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))?;
+    let bytes = encode::jpeg(frame, quality)?;
     image::ImageReader::with_format(Cursor::new(bytes), image::ImageFormat::Jpeg).decode()
 }
 

@@ -1,6 +1,8 @@
 //! The report's plots, as SVG.
 
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -13,6 +15,8 @@ use crate::eval::summary::Reliability;
 pub type DrawError = Box<dyn std::error::Error>;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+type Mesh<'a, 'b, 's> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'s>>;
 
 const FONT: &str = "system-ui, sans-serif";
 /// plotters divides sizes by 1.24, so these are 13 and 11 pixels.
@@ -72,6 +76,17 @@ fn draw(
 
 fn style(size: f64, color: RGBColor, h_pos: HPos, v_pos: VPos) -> TextStyle<'static> {
     (FONT, size).into_font().color(&color).pos(Pos::new(h_pos, v_pos))
+}
+
+/// Thin lines across, and small labels.
+fn ruled<'m, 'a, 'b, 's>(mesh: &'m mut Mesh<'a, 'b, 's>, theme: &Theme) -> &'m mut Mesh<'a, 'b, 's> {
+    let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
+    mesh.disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(theme.grid)
+        .axis_style(theme.grid)
+        .label_style(label.clone())
+        .axis_desc_style(label)
 }
 
 /// Rows are true classes, columns answers; each cell has its count and its share of the row.
@@ -174,16 +189,10 @@ pub fn per_class(
             .x_label_area_size(44)
             .y_label_area_size(52)
             .build_cartesian_2d(0.0..classes.len() as f64, 0.0..1.0)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
+        ruled(&mut chart.configure_mesh(), theme)
             .disable_x_axis()
             .y_labels(6)
-            .y_label_formatter(&|share| format!("{:.0} %", 100.0 * share))
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(theme.grid)
-            .axis_style(theme.grid)
-            .label_style(style(SMALL, theme.muted, HPos::Left, VPos::Top))
+            .y_label_formatter(&percent)
             .draw()?;
         for (index, ((_, class), (_, ends))) in classes.iter().zip(intervals).enumerate() {
             let bars = [(class.precision, ends.precision), (class.recall, ends.recall), (class.f1, ends.f1)];
@@ -235,25 +244,17 @@ fn sides(bin: &Reliability) -> (f64, f64) {
 }
 
 fn right_answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result<(), DrawError> {
-    let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
     let mut chart = ChartBuilder::on(area)
         .margin_right(24)
         .margin_top(10)
         .x_label_area_size(8)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
+    ruled(&mut chart.configure_mesh(), theme)
         .x_labels(0)
         .y_labels(6)
         .y_label_formatter(&percent)
         .y_desc("right answers")
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(theme.grid)
-        .axis_style(theme.grid)
-        .label_style(label.clone())
-        .axis_desc_style(label)
         .draw()?;
     for bin in bins {
         let (from, to) = sides(bin);
@@ -268,7 +269,6 @@ fn right_answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result
 }
 
 fn answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result<(), DrawError> {
-    let label = style(SMALL, theme.muted, HPos::Left, VPos::Top);
     let most = bins.iter().map(|bin| bin.samples).max().unwrap_or(1);
     let mut counts = ChartBuilder::on(area)
         .margin_right(24)
@@ -276,20 +276,13 @@ fn answers(area: &Area<'_>, theme: &Theme, bins: &[Reliability]) -> Result<(), D
         .x_label_area_size(40)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..1.0, 0.0..most as f64 * 1.05)?;
-    counts
-        .configure_mesh()
-        .disable_x_mesh()
+    ruled(&mut counts.configure_mesh(), theme)
         .x_labels(6)
         .y_labels(3)
         .x_label_formatter(&percent)
         .y_label_formatter(&|count| format!("{count:.0}"))
         .x_desc("confidence")
         .y_desc("answers")
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(theme.grid)
-        .axis_style(theme.grid)
-        .label_style(label.clone())
-        .axis_desc_style(label)
         .draw()?;
     counts.draw_series(bins.iter().map(|bin| {
         let (from, to) = sides(bin);
