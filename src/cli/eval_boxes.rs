@@ -258,6 +258,7 @@ mod tests {
     fn a_face_is_found_once() {
         let face = |x| Detection {
             bounds: Rect { x, y: 0.0, width: 100.0, height: 100.0 },
+            core: Rect::default(),
             score: 0.9,
             landmarks: Landmarks::default(),
         };
@@ -280,7 +281,8 @@ mod tests {
         assert!((average_precision(answers, 5) - 0.5).abs() < 1e-9);
         assert_eq!(average_precision(Vec::new(), 0), 0.0);
         let boxes = [Rect { x: 0.0, y: 0.0, width: 20.0, height: 20.0 }];
-        let small = Detection { bounds: boxes[0], score: 0.9, landmarks: Landmarks::default() };
+        let small =
+            Detection { bounds: boxes[0], core: boxes[0], score: 0.9, landmarks: Landmarks::default() };
         assert_eq!(answer(&small, Some(0), &boxes), None);
         assert_eq!(answer(&small, None, &[]), Some((0.9, false)));
     }

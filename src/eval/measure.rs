@@ -152,6 +152,7 @@ mod tests {
     fn the_largest_face_is_taken_not_the_surest() {
         let face = |width, score| Detection {
             bounds: Rect { x: 0.0, y: 0.0, width, height: 50.0 },
+            core: Rect::default(),
             score,
             landmarks: Landmarks::default(),
         };

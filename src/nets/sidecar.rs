@@ -193,6 +193,15 @@ pub enum Heads {
     Cells(CellHeads),
 }
 
+/// From a detector's box to the square that crops are measured by (`Detection::core`).
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Core {
+    /// Side, in units of the box's longer side.
+    pub scale: f32,
+    /// How far its centre lies below the box's, in units of its side; along the face's own axis.
+    pub shift_y: f32,
+}
+
 /// The sidecar of a face detector.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DetectorModel {
@@ -204,6 +213,8 @@ pub struct DetectorModel {
     pub heads: Heads,
     /// Candidates that overlap more are one face: intersection over union.
     pub iou: f32,
+    /// Where its boxes are not the core themselves.
+    pub core: Option<Core>,
 }
 
 /// Where a descriptor net saw the key points of the faces that it was trained on, in units of the chip's

@@ -52,7 +52,7 @@ impl Cluster {
     /// How much speaks for its being the photo's main face.
     fn weight(&self, photo: &Frame) -> f32 {
         let (width, height) = (photo.width as f32, photo.height as f32);
-        let center = self.face().bounds.center();
+        let center = self.face().core.center();
         let away = (center.x - width / 2.0).hypot(center.y - height / 2.0) / width.max(height);
         let score: f32 = self.0.iter().map(|face| face.score).sum();
         score * (-(away / MIDDLE).powi(2)).exp()
@@ -68,7 +68,7 @@ pub fn find(detectors: &mut [FaceDetector], photo: &Frame) -> Result<Option<Foun
             for distance in DISTANCES {
                 for face in detector.detect_from(photo, distance, min_score)? {
                     let same = |cluster: &&mut Cluster| {
-                        cluster.0.iter().any(|known| known.bounds.iou(&face.bounds) > SAME_FACE_IOU)
+                        cluster.0.iter().any(|known| known.core.iou(&face.core) > SAME_FACE_IOU)
                     };
                     match clusters.iter_mut().find(same) {
                         Some(cluster) => cluster.0.push(face),
@@ -111,13 +111,13 @@ pub fn look_closer(
 }
 
 fn is_another(other: &Detection, main: &Detection, photo: &Frame) -> bool {
-    let Rect { x, y, width, height } = other.bounds;
+    let Rect { x, y, width, height } = other.core;
     let outside = (-x).max(-y).max(x + width - photo.width as f32).max(y + height - photo.height as f32);
-    side(&other.bounds) >= ANOTHER * side(&main.bounds) && outside <= CUT * side(&other.bounds)
+    side(&other.core) >= ANOTHER * side(&main.core) && outside <= CUT * side(&other.core)
 }
 
-fn side(bounds: &Rect) -> f32 {
-    bounds.width.max(bounds.height)
+fn side(core: &Rect) -> f32 {
+    core.width.max(core.height)
 }
 
 /// The mean of detections of one face; the certainty is the greatest.
@@ -132,13 +132,15 @@ fn mean(faces: &[Detection]) -> Detection {
         x: over(&|face| of(&face.landmarks).x),
         y: over(&|face| of(&face.landmarks).y),
     };
+    let rect = |of: fn(&Detection) -> Rect| Rect {
+        x: over(&|face| of(face).x),
+        y: over(&|face| of(face).y),
+        width: over(&|face| of(face).width),
+        height: over(&|face| of(face).height),
+    };
     Detection {
-        bounds: Rect {
-            x: over(&|face| face.bounds.x),
-            y: over(&|face| face.bounds.y),
-            width: over(&|face| face.bounds.width),
-            height: over(&|face| face.bounds.height),
-        },
+        bounds: rect(|face| face.bounds),
+        core: rect(|face| face.core),
         score: faces.iter().map(|face| face.score).fold(0.0, f32::max),
         landmarks: Landmarks {
             right_eye: point(|points| points.right_eye),

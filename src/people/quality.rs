@@ -100,7 +100,7 @@ mod tests {
             nose: Point { x: nose, y: eyes / 2.0 },
             ..Landmarks::default()
         };
-        Detection { bounds: Rect::default(), score, landmarks }
+        Detection { bounds: Rect::default(), core: Rect::default(), score, landmarks }
     }
 
     #[test]

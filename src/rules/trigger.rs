@@ -153,7 +153,12 @@ mod tests {
         let face = Face {
             id: 1,
             visible: true,
-            detection: Detection { bounds: Rect::default(), score: 0.9, landmarks: Landmarks::default() },
+            detection: Detection {
+                bounds: Rect::default(),
+                core: Rect::default(),
+                score: 0.9,
+                landmarks: Landmarks::default(),
+            },
             scores: Scores::default(),
             state,
             confidence,

@@ -177,7 +177,7 @@ mod tests {
 
     fn face(x: f32, side: f32, score: f32) -> Detection {
         let bounds = Rect { x, y: 100.0, width: side, height: side };
-        Detection { bounds, score, landmarks: Landmarks::default() }
+        Detection { bounds, core: bounds, score, landmarks: Landmarks::default() }
     }
 
     fn ids(tracks: &[&Track]) -> Vec<u64> {

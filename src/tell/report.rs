@@ -270,7 +270,12 @@ mod tests {
             .map(|&(id, state)| Face {
                 id,
                 visible: true,
-                detection: Detection { bounds: Rect::default(), score: 0.9, landmarks: Landmarks::default() },
+                detection: Detection {
+                    bounds: Rect::default(),
+                    core: Rect::default(),
+                    score: 0.9,
+                    landmarks: Landmarks::default(),
+                },
                 scores: Scores::from_pairs([(Emotion::Happy, 0.8)]),
                 state,
                 confidence: 0.8,

@@ -174,11 +174,21 @@ pub struct Landmarks {
     pub mouth: Point,
 }
 
+impl Landmarks {
+    /// How far the line of the eyes is turned clockwise, in radians.
+    pub fn roll(&self) -> f32 {
+        (self.left_eye.y - self.right_eye.y).atan2(self.left_eye.x - self.right_eye.x)
+    }
+}
+
 /// What a detector says of one face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// In pixels of the frame, and maybe beyond its edge.
+    /// Around the face, as that detector frames faces: in pixels of the frame, and maybe beyond its edge.
     pub bounds: Rect,
+    /// The square from the brows to the chin that crops are measured by, whatever the detector: the box of BlazeFace,
+    /// with whose boxes the nets' crops were chosen.
+    pub core: Rect,
     /// The detector's certainty, 0 to 1.
     pub score: f32,
     /// In pixels of the frame.

@@ -455,6 +455,7 @@ mod tests {
             visible: true,
             detection: Detection {
                 bounds: Rect { x: 10.0, y: 20.04, width: 90.0, height: 90.0 },
+                core: Rect::default(),
                 score: 0.98,
                 landmarks: Landmarks::default(),
             },

@@ -24,17 +24,14 @@ pub struct Square {
 impl Square {
     /// The square that `crop` cuts for a detected face.
     pub fn of_face(face: &Detection, crop: &Crop) -> Self {
-        let side = face.bounds.width.max(face.bounds.height) * crop.scale;
+        let side = face.core.width.max(face.core.height) * crop.scale;
         let angle = match crop.align {
             Align::None => 0.0,
-            Align::Eyes => {
-                let (right, left) = (face.landmarks.right_eye, face.landmarks.left_eye);
-                (left.y - right.y).atan2(left.x - right.x)
-            }
+            Align::Eyes => face.landmarks.roll(),
         };
         let (sin, cos) = angle.sin_cos();
         let (dx, dy) = (crop.shift_x * side, crop.shift_y * side);
-        let center = face.bounds.center();
+        let center = face.core.center();
         Self {
             center: Point { x: center.x + cos * dx - sin * dy, y: center.y + sin * dx + cos * dy },
             side,
@@ -189,7 +186,8 @@ mod tests {
     fn the_square_follows_box_shift_and_eyes() {
         let crop = Crop { scale: 1.5, shift_x: 0.0, shift_y: -0.1, align: Align::Eyes };
         let mut face = Detection {
-            bounds: Rect { x: 100.0, y: 50.0, width: 40.0, height: 40.0 },
+            bounds: Rect { x: 101.0, y: 45.0, width: 38.0, height: 52.0 },
+            core: Rect { x: 100.0, y: 50.0, width: 40.0, height: 40.0 },
             score: 1.0,
             landmarks: Landmarks::default(),
         };

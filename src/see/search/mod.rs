@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 
 use crate::config;
 use crate::nets::engine::{DType, Engine, EngineError};
-use crate::nets::sidecar::{AnchorHeads, DetectorModel, Heads, Unfit};
+use crate::nets::sidecar::{AnchorHeads, Core, DetectorModel, Heads, Unfit};
 use crate::vocabulary::emotion::{Detection, Landmarks};
 use crate::vocabulary::frame::{Frame, Point, Rect};
 
@@ -188,7 +188,7 @@ impl FaceDetector {
         self.look(photo, self.whole(photo).enlarged(factor), min_score)
     }
 
-    /// The face again, in a region whose shorter side is `factor` times the longer of its box: with a face of always the
+    /// The face again, in a region whose shorter side is `factor` times its core's: with a face of always the
     /// same size in the same place, the net places the key points better. `None` where it sees none there.
     ///
     /// # Errors
@@ -199,12 +199,12 @@ impl FaceDetector {
         face: &Detection,
         factor: f32,
     ) -> Result<Option<Detection>, EngineError> {
-        let (center, bounds) = (face.bounds.center(), face.bounds);
-        let side = factor * bounds.width.max(bounds.height);
+        let (center, core) = (face.core.center(), face.core);
+        let side = factor * core.width.max(core.height);
         let (width, height) = (side * self.aspect().max(1.0), side / self.aspect().min(1.0));
         let region = Region { x: center.x - width / 2.0, y: center.y - height / 2.0, width, height };
         let faces = self.look(frame, region, LOOSE_SCORE)?;
-        let overlap = |face: &Detection| face.bounds.iou(&bounds);
+        let overlap = |face: &Detection| face.core.iou(&core);
         let nearest = faces.into_iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
         Ok(nearest.filter(|face| overlap(face) >= SAME_FACE_IOU))
     }
@@ -252,27 +252,30 @@ impl FaceDetector {
             min_score,
         )?;
         let least = self.settings.min_size as f32;
-        let faces = faces.iter().map(|face| to_frame(face, region));
+        let faces = faces.iter().map(|face| to_frame(face, region, self.model.core));
         Ok(faces.filter(|face| face.bounds.width.min(face.bounds.height) >= least).collect())
     }
 }
 
 /// From units of the net's input to pixels of the frame.
-fn to_frame(candidate: &Candidate, region: Region) -> Detection {
+fn to_frame(candidate: &Candidate, region: Region, core: Option<Core>) -> Detection {
     let point = |[x, y]: [f32; 2]| Point { x: region.x + x * region.width, y: region.y + y * region.height };
     let [x, y, width, height] = candidate.bounds;
     let corner = point([x, y]);
     let [right_eye, left_eye, nose, mouth] = candidate.points.map(point);
-    Detection {
-        bounds: Rect {
-            x: corner.x,
-            y: corner.y,
-            width: width * region.width,
-            height: height * region.height,
-        },
-        score: candidate.score,
-        landmarks: Landmarks { right_eye, left_eye, nose, mouth },
-    }
+    let bounds =
+        Rect { x: corner.x, y: corner.y, width: width * region.width, height: height * region.height };
+    let landmarks = Landmarks { right_eye, left_eye, nose, mouth };
+    let core = core.map_or(bounds, |core| core_of(&bounds, &landmarks, core));
+    Detection { bounds, core, score: candidate.score, landmarks }
+}
+
+fn core_of(bounds: &Rect, landmarks: &Landmarks, core: Core) -> Rect {
+    let side = core.scale * bounds.width.max(bounds.height);
+    let (sin, cos) = landmarks.roll().sin_cos();
+    let (center, down) = (bounds.center(), core.shift_y * side);
+    let (x, y) = (center.x - sin * down, center.y + cos * down);
+    Rect { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side }
 }
 
 #[cfg(test)]
@@ -289,6 +292,18 @@ mod tests {
             .iter()
             .map(|value| value.as_f64().expect("number") as f32)
             .collect()
+    }
+
+    #[test]
+    fn the_core_lies_along_the_faces_axis() {
+        let bounds = Rect { x: 10.0, y: 20.0, width: 30.0, height: 40.0 };
+        let core = Core { scale: 0.5, shift_y: 0.1 };
+        let mut landmarks = Landmarks { left_eye: Point { x: 1.0, y: 0.0 }, ..Landmarks::default() };
+        assert_eq!(core_of(&bounds, &landmarks, core), Rect { x: 15.0, y: 32.0, width: 20.0, height: 20.0 });
+        // Turned by a quarter, clockwise, down is to the left.
+        landmarks.left_eye = Point { x: 0.0, y: 1.0 };
+        let turned = core_of(&bounds, &landmarks, core);
+        assert!((turned.x - 13.0).abs() < 1e-4 && (turned.y - 30.0).abs() < 1e-4, "{turned:?}");
     }
 
     /// From the nets' raw answers to the faces that MediaPipe makes of them (`tests/data/blazeface.py`).
@@ -322,7 +337,7 @@ mod tests {
             let faces = nms::weighted(candidates, 0.3);
             let expected = case["faces"].as_array().expect("faces");
             assert_eq!(faces.len(), expected.len(), "{case}");
-            for (face, expected) in faces.iter().map(|face| to_frame(face, region)).zip(expected) {
+            for (face, expected) in faces.iter().map(|face| to_frame(face, region, None)).zip(expected) {
                 let Rect { x, y, width, height } = face.bounds;
                 let own = [face.score * 100.0, x, y, width, height];
                 let score = 100.0 * expected["score"].as_f64().expect("number") as f32;

@@ -105,6 +105,7 @@ mod tests {
     fn a_box_within_a_face_is_not_added() {
         let face = |x, side, score| Detection {
             bounds: Rect { x, y: 0.0, width: side, height: side },
+            core: Rect::default(),
             score,
             landmarks: Default::default(),
         };

@@ -16,6 +16,10 @@ STRIDES = (8, 16, 32)
 POINT_UNIT = 4
 # Boxes that overlap by so much are of one face.
 SAME_FACE_IOU = 0.4
+# From a box to the square that the daemon measures crops by, BlazeFace's: its side in longer sides of the
+# box, and how far down it lies in its own sides. Medians of 1,483 faces of 60 pixels and more, each with
+# the teacher's box and BlazeFace full range's; middle halves 0.846 to 0.915 and 0.035 to 0.074.
+CORE = {"scale": 0.877, "shift_y": 0.056}
 
 
 @cache

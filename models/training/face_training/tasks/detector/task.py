@@ -134,6 +134,7 @@ class DetectorTask(DrawnTask):
             "strides": list(grid.STRIDES),
             "point_unit": grid.POINT_UNIT,
             "iou": grid.SAME_FACE_IOU,
+            "core": grid.CORE,
         }  # fmt: skip
 
     def sections(
