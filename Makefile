@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TEST_ENV = CARGO_TERM_COLOR=$${CARGO_TERM_COLOR:-auto}
 
-.PHONY: help build deb deb-extras gpu run test test-all deb-test device-test fresh-test vm-test training-test training-nets-test models people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
+.PHONY: help build detectors deb deb-extras gpu run test test-all deb-test device-test fresh-test vm-test training-test training-nets-test models people-model people-test browser-test house-test fault-test fleet-test lint deny doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ test: ## all that guards daily work
 
 test-all: training-test people-test vm-test browser-test house-test fault-test fleet-test deb-test ## the heavy tests: training toolkit, people, virtual machine, browser, Home Assistant, faults, fleet, packages, device
 	@$(MAKE) device-test ARCH=amd64
+
+detectors: ## MediaPipe's face detectors, which detector.model can name
+	@scripts/prepare.sh detectors
 
 people-model: ## the face descriptors that `emotiond people` needs, converted from an npm package
 	@scripts/prepare.sh people-model
@@ -107,4 +110,4 @@ doc: ## the crate's documentation, without warnings
 
 clean: ## removes what was built; downloads stay in the cache
 	$(CARGO) clean
-	rm -rf third_party models/detectors/*.tflite models/people/face-descriptor*
+	rm -rf third_party models/detectors/face-*.tflite models/people/face-descriptor*

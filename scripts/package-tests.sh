@@ -61,7 +61,7 @@ ok "$size bytes"
 for file in etc/emotiond/emotiond.toml usr/share/man/man1/emotiond.1.gz usr/share/man/man1/emotiond-classify.1.gz \
     usr/share/man/man5/emotiond.toml.5.gz usr/share/doc/emotiond/README.md usr/share/doc/emotiond/docs/troubleshooting.md \
     usr/share/bash-completion/completions/emotiond usr/lib/emotiond/models/emotion.json \
-    usr/lib/emotiond/models/face-full-range.tflite usr/share/doc/emotiond/LICENSE.litert; do
+    usr/lib/emotiond/models/face.tflite usr/lib/emotiond/models/face-full-range.tflite usr/share/doc/emotiond/LICENSE.litert; do
     [ -s "$work/root/$file" ] || fail "/$file is missing"
 done
 dpkg-deb --ctrl-tarfile "$deb" | tar -xO ./conffiles | grep -qx /etc/emotiond/emotiond.toml ||

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what a step needs and is missing: Debian packages, the TFLite runtime, the face detectors and
+# Installs what a step needs and is missing: Debian packages, the TFLite runtime, MediaPipe's face detectors and
 # the demonstration portrait. What is there already needs no network.
 #
-#   scripts/prepare.sh build|package|run|test|lint|test-all|device-test|fresh-test|gpu|people-model [ARCH]
+#   scripts/prepare.sh build|package|run|test|lint|test-all|device-test|fresh-test|gpu|detectors|people-model [ARCH]
 #
 # ARCH: amd64 or arm64; default: this machine's. gpu fetches the runtime's accelerator for GPUs (19 MB),
 # which classifier.delegate = "gpu" needs.
@@ -10,7 +10,7 @@
 # Downloads are kept in ${EMOTIOND_CACHE:-~/.cache/emotiond} and used only when their SHA-256 is right.
 set -eu
 
-step=${1:?"usage: $0 build|package|run|test|lint|test-all|device-test|fresh-test|gpu|people-model [ARCH]"}
+step=${1:?"usage: $0 build|package|run|test|lint|test-all|device-test|fresh-test|gpu|detectors|people-model [ARCH]"}
 native=$(dpkg --print-architecture)
 arch=${2:-$native}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,7 +21,7 @@ cache=${EMOTIOND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/emotiond}
 # bindgen (v4l2-sys-mit) needs libclang, native-tls needs OpenSSL.
 packages='gcc libc6-dev libclang-dev libssl-dev pkg-config python3 python3-pip'
 case $step in
-build | gpu) ;;
+build | gpu | detectors) ;;
 package)
     # Another architecture's package is built and asked in a root of its own.
     [ "$arch" = "$native" ] || packages="$packages mmdebstrap qemu-user-static"
@@ -181,6 +181,7 @@ install_packages
 # What it tests fetches the rest.
 [ "$step" != fresh-test ] || exit 0
 fetch_runtime
-fetch_detectors
-case $step in build | package | gpu) ;; *) fetch_portrait ;; esac
+# Packages hold them, tests compare with them, people are enrolled with one of them.
+case $step in package | test | test-all | detectors | people-model) fetch_detectors ;; esac
+case $step in build | package | gpu | detectors) ;; *) fetch_portrait ;; esac
 case $step in gpu) fetch_gpu ;; test | test-all) fetch_promtool; fetch_classic ;; esac

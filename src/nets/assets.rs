@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Nothing was found; says where it was looked for.
 #[derive(Debug, thiserror::Error)]
-#[error("no {what} in {} (in a clone of the repository run `make build`, or set {variable})", places.join(", "))]
+#[error("no {what} in {} (in a clone of the repository run `make {step}`, or set {variable})", places.join(", "))]
 pub struct NotFound {
     what: String,
     places: Vec<String>,
+    /// What brings it.
+    step: &'static str,
     variable: &'static str,
 }
 
@@ -37,7 +39,10 @@ pub fn model(name: &Path) -> Result<PathBuf, NotFound> {
         repository,
         Some(PathBuf::from("/usr/lib/emotiond/models")),
     ];
-    find(folders, &file, format!("model {}", name.display()), "EMOTIOND_MODELS")
+    // Of a model that is fetched on demand, the sidecar is there already.
+    let fetched = folders.iter().flatten().any(|folder| folder.join(name.with_extension("json")).is_file());
+    let step = if fetched { "detectors" } else { "build" };
+    find(folders, &file, format!("model {}", name.display()), (step, "EMOTIOND_MODELS"))
 }
 
 /// The TFLite runtime library.
@@ -72,14 +77,14 @@ fn library(file: &str, what: String) -> Result<PathBuf, NotFound> {
         repository().map(|folder| folder.join("third_party").join(std::env::consts::ARCH)),
         Some(PathBuf::from("/usr/lib/emotiond")),
     ];
-    find(folders, Path::new(file), what, "EMOTIOND_RUNTIME")
+    find(folders, Path::new(file), what, ("build", "EMOTIOND_RUNTIME"))
 }
 
 fn find(
     folders: impl IntoIterator<Item = Option<PathBuf>>,
     file: &Path,
     what: String,
-    variable: &'static str,
+    (step, variable): (&'static str, &'static str),
 ) -> Result<PathBuf, NotFound> {
     let mut places = Vec::new();
     for folder in folders.into_iter().flatten() {
@@ -89,7 +94,7 @@ fn find(
         }
         places.push(folder.display().to_string());
     }
-    Err(NotFound { what, places, variable })
+    Err(NotFound { what, places, step, variable })
 }
 
 fn beside_executable() -> Option<PathBuf> {

@@ -5,9 +5,8 @@ mod boxes;
 mod cells;
 mod letterbox;
 mod nms;
+mod photo;
 mod planes;
-
-use std::ops::RangeInclusive;
 
 use crate::config;
 use crate::nets::engine::{DType, Engine, EngineError};
@@ -19,28 +18,6 @@ use boxes::Candidate;
 use cells::Cells;
 use letterbox::{Letterbox, Region};
 use planes::Planes;
-
-/// A face that fills a photo is missed by nets made on faces with surroundings: a photo in which
-/// nothing is found is looked at from farther away, by these factors.
-const ZOOM_OUT: [f32; 2] = [1.5, 2.5];
-
-/// Size of faces that are believed in such a look, in units of the photo's shorter side. It is about
-/// faces that fill the photo; smaller ones were large enough in the first look.
-const FILLING: RangeInclusive<f32> = 0.4..=1.4;
-
-/// Side of the tiles in which a photo's small faces are looked for, in units of its longer side.
-const TILE: f32 = 0.6;
-
-/// Tiles are fine enough when the net sees them smaller by this at most: a face of 80 pixels has a dozen of the
-/// net's own then, about the least that it finds.
-const MOST_SHRUNK: f32 = 6.7;
-
-/// From one size of tiles to the next one.
-const FINER: f32 = 0.5;
-
-/// More looks see more false faces: a face found in a tile must be surer by this part of what
-/// `min_score` leaves to certainty (0.65 for 0.5).
-const TILE_SURER: f32 = 0.3;
 
 /// Where a face is known to be, a weak answer is one, too.
 const LOOSE_SCORE: f32 = 0.3;
@@ -158,22 +135,6 @@ impl FaceDetector {
         Ok(faces)
     }
 
-    /// All faces in a photo, otherwise as [`Self::detect`] answers them. Time matters less than with a camera,
-    /// so the net looks more than once: at tiles for small faces, and from farther away for one that fills the
-    /// photo. Of 12 megapixels it takes 25 looks, of 48 some 90.
-    ///
-    /// # Errors
-    /// When the net fails.
-    pub fn detect_photo(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let mut faces = self.look(photo, self.whole(photo), self.settings.min_score)?;
-        if faces.is_empty() {
-            faces = self.look_from_afar(photo)?;
-        }
-        let more = self.look_at_tiles(photo)?;
-        nms::add_apart(&mut faces, more, self.model.iou);
-        Ok(faces)
-    }
-
     /// The faces in a photo that is seen from `factor` times as far away, each at least as certain as
     /// `min_score`.
     ///
@@ -209,39 +170,6 @@ impl FaceDetector {
         Ok(nearest.filter(|face| overlap(face) >= SAME_FACE_IOU))
     }
 
-    fn look_from_afar(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let shorter = photo.width.min(photo.height) as f32;
-        for factor in ZOOM_OUT {
-            let region = self.whole(photo).enlarged(factor);
-            let mut faces = self.look(photo, region, self.settings.min_score)?;
-            faces.retain(|face| FILLING.contains(&(face.bounds.width / shorter)));
-            if !faces.is_empty() {
-                return Ok(faces);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// Tiles of [`TILE`] of the photo, and in a large one ever smaller ones, until a tile's pixels are hardly fewer
-    /// than the net sees. A photo whose tiles have no more pixels than the net's input shows nothing new in them.
-    fn look_at_tiles(&mut self, photo: &Frame) -> Result<Vec<Detection>, EngineError> {
-        let mut faces = Vec::new();
-        let input = self.model.header.input.width as f32;
-        let min_score = self.settings.min_score + TILE_SURER * (1.0 - self.settings.min_score);
-        let longer = photo.width.max(photo.height) as f32;
-        let mut part = TILE;
-        while longer * part > input {
-            for tile in Region::tiles(photo, self.aspect(), part) {
-                faces.extend(self.look(photo, tile, min_score)?);
-            }
-            if longer * part <= MOST_SHRUNK * input {
-                break;
-            }
-            part *= FINER;
-        }
-        Ok(faces)
-    }
-
     /// All faces of the configured size in `region` of `frame`, the most certain first.
     fn look(&mut self, frame: &Frame, region: Region, min_score: f32) -> Result<Vec<Detection>, EngineError> {
         let faces = self.kind.faces(
@@ -253,7 +181,7 @@ impl FaceDetector {
         )?;
         let least = self.settings.min_size as f32;
         let faces = faces.iter().map(|face| to_frame(face, region, self.model.core));
-        Ok(faces.filter(|face| face.bounds.width.min(face.bounds.height) >= least).collect())
+        Ok(faces.filter(|face| face.core.width.min(face.core.height) >= least).collect())
     }
 }
 

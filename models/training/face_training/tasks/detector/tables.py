@@ -44,6 +44,8 @@ class Judge:
     """When a detector is said to be good."""
 
     false_faces: int = between(3, 0, 100_000)  # in pictures without faces: sets the threshold
+    # Of the net's own scores, which becomes 0.5 in the file; 0: the one that `false_faces` sets.
+    threshold: float = between(0.0, 0.0, 0.999)
     unmatched: float = between(
         0.04, 0.0, 1.0
     )  # share of detections beside all faces that is let pass

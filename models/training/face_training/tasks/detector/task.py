@@ -114,8 +114,10 @@ class DetectorTask(DrawnTask):
 
     def finish(self, net: keras.Model, data: Path, plan: Recipe) -> None:
         """Shift the scores so that the threshold is 0.5, whatever net it is."""
-        judged = self.to_judge(data, plan.train.watch_split, plan)
-        limit = self.judge(KerasModel(net, given=plan.input), judged, plan).values["threshold"]
+        limit = plan.tables["judge"].threshold
+        if not limit:
+            judged = self.to_judge(data, plan.train.watch_split, plan)
+            limit = self.judge(KerasModel(net, given=plan.input), judged, plan).values["threshold"]
         bias = net.get_layer(SCORE).bias
         bias.assign(bias - math.log(limit / (1 - limit)))
 
