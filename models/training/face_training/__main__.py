@@ -120,8 +120,9 @@ def _export(options: Options) -> None:
 
     given = {} if options.remedy is None else {"remedy": options.remedy}
     described = export(
-        options.out, options.data, options.run, options.model, options.recipe, _progress, **given
-    )
+        options.out, options.data, options.run, options.model, options.recipe, options.float,
+        _progress, **given,
+    )  # fmt: skip
     _say(json.dumps(described, indent=2))
 
 
@@ -201,6 +202,7 @@ def _add_making(command: Callable[..., Any], data: str, run: str) -> None:
     )  # fmt: skip
     made.add_argument("--model", type=Path, help="another .keras file than the run's")
     made.add_argument("--recipe", type=Path, help="recipe to use instead of the run's")
+    made.add_argument("--float", type=Path, help=".keras file to keep the float net in, too")
     made.add_argument("--remedy", metavar="WHEN", help="instead of the recipe's: auto, all or off")
     command(
         _shift, "add the recipe's class_shift to the logits of an exported .tflite",

@@ -17,8 +17,9 @@ from pptx import Presentation
 
 from face_training import recipe
 from face_training.__main__ import main
+from face_training.nets.models import load_model
 from face_training.nets.tflite import TfliteModel
-from face_training.tasks.emotion import plots
+from face_training.tasks.emotion import dataset, plots
 from face_training.tasks.emotion.faces import only
 from face_training.training import runs
 
@@ -109,7 +110,14 @@ def test_export_and_report(made_up, unbroken, tmp_path, capsys):
     data, _ = made_up
     out = tmp_path / "models" / "tiny"
     common = ["--run", str(unbroken), "--data", str(data)]
-    assert main(["export", *common, "--out", str(out)]) == 0
+    kept = tmp_path / "tiny.keras"
+    assert main(["export", *common, "--out", str(out), "--float", str(kept)]) == 0
+    faces = dataset.split(data, "PublicTest").pictures[:4]
+    found, run = (
+        load_model(path).outputs(np.stack(faces)[..., None])["logits"]
+        for path in (kept, unbroken / runs.MODEL)
+    )
+    np.testing.assert_allclose(found, run, atol=1e-5)
     content = out.with_suffix(".tflite").read_bytes()
     sidecar = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert sidecar["sha256"] == hashlib.sha256(content).hexdigest()

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import recipe
 from ..errors import TrainingError
-from ..files import write_text
+from ..files import write_text, write_whole
 from ..nets.models import KerasModel, load_keras
 from ..nets.tflite import TfliteModel
 from ..recipe import Recipe
@@ -137,13 +137,14 @@ def export(
     run: Path,
     model: Path | None = None,
     recipe_path: Path | None = None,
+    float_out: Path | None = None,
     say: Callable[[str], None] = print,
     **changes: Any,
 ) -> dict[str, Any]:
     """Write `out`.tflite and `out`.json; returns the sidecar.
 
     The net is the run's, or the .keras file `model`, told of by the run's recipe or another.
-    `changes` replace keys of [export]. The table of tries goes to the run folder.
+    With `float_out` the float net is kept as well, as it was quantised. `changes` replace keys of [export]. The table of tries goes to the run folder.
     """
     plan = recipe.load(recipe_path or run / runs.RECIPE)
     plan = recipe.replaced(plan, export=changes)
@@ -172,6 +173,8 @@ def export(
         "kept": str(best),
     }
     write_text(run / runs.EXPORT, json.dumps(table, indent=2) + "\n")
+    if float_out is not None:
+        write_whole(float_out, net.save)
     return described
 
 
