@@ -1,11 +1,15 @@
 """The detector's pictures, goals, losses and figures, on made-up faces: bright ovals."""
 
+import json
+import subprocess
+
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from face_training import recipe
+from face_training.__main__ import main
 from face_training.errors import TrainingError
 from face_training.nets.models import KerasModel
 from face_training.tasks.detector import golden, grid, judge, losses, scenes
@@ -259,3 +263,28 @@ def test_the_golden_table_holds_faces():
     assert len(table["faces"]) >= 2
     scores = [face["score"] for face in table["faces"]]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_the_daemon_finds_what_an_exported_detector_learnt(source, data, tmp_path, emotiond):
+    path, run, out = tmp_path / "tiny.toml", tmp_path / "run", tmp_path / "tiny"
+    path.write_text(RECIPE, encoding="utf-8")
+    common = ["--data", str(data), "--run", str(run)]
+    assert main(["train", "--recipe", str(path), *common]) == 0
+    assert main(["export", *common, "--out", str(out)]) == 0
+    rows = [line.split(",") for line in (source / "faces.csv").read_text().splitlines()[1:]]
+    boxes = [",".join(row[:5]) for row in rows if row[-1] == "face"]
+    marked = tmp_path / "boxes.csv"
+    marked.write_text("\n".join(["image,x,y,width,height", *boxes]) + "\n", encoding="utf-8")
+    config = tmp_path / "emotiond.toml"
+    model = out.with_suffix(".tflite")
+    config.write_text(f'[detector]\nmodel = "{model}"\nmin_score = 0.3\n', encoding="utf-8")
+    found = subprocess.run(
+        [emotiond, "eval", source / "images", "--boxes", marked, "--json", "--config", config],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    told = json.loads(found.stdout)
+    assert told["detector"].startswith("tiny 0.0.1")
+    frame = next(mode for mode in told["modes"] if mode["mode"] == "frame")
+    hits = sum(group["found"] for group in frame["found"])
+    assert hits >= 0.7 * len(boxes), frame
