@@ -85,6 +85,28 @@ fn faces_are_mediapipes() {
     }
 }
 
+/// By our own detector, however the photo lies; the eyes say which way.
+#[test]
+fn a_turned_photo_has_its_face_where_it_is() {
+    let mut ours = detector(&[]);
+    let upright = portrait();
+    let photos = [
+        upright.clone(),
+        imageops::rotate90(&upright),
+        imageops::rotate180(&upright),
+        imageops::rotate270(&upright),
+    ];
+    for (quarters, photo) in (0..).zip(photos) {
+        let [face] = ours.detect_photo(&rgb(photo)).expect("runs")[..] else { panic!("{quarters}") };
+        let center = face.bounds.center();
+        let expected = [(224.0, 117.0), (395.0, 224.0), (288.0, 395.0), (117.0, 288.0)][quarters];
+        assert!((center.x - expected.0).hypot(center.y - expected.1) < 8.0, "{quarters}: {face:?}");
+        let roll = face.landmarks.roll().to_degrees();
+        let turn = (roll - 90.0 * quarters as f32 + 180.0).rem_euclid(360.0) - 180.0;
+        assert!(turn.abs() < 15.0, "{quarters}: {roll} degrees");
+    }
+}
+
 #[test]
 fn a_grey_frame_has_the_same_face() {
     let grey = imageops::grayscale(&portrait());
