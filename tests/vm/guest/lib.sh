@@ -104,7 +104,8 @@ stop_daemon() {
     took=$(awk -v before="$before" '{ print $1 - before }' /proc/uptime)
     echo "stopped after $took s with exit status $status"
     check "$1: exit status 0" [ "$status" -eq 0 ]
-    check "$1: soon" awk -v took="$took" 'BEGIN { exit !(took < 3) }'
+    # Before systemd would kill it (TimeoutStopSec); an idle machine takes 0.3 s, a busy one has taken 4.
+    check "$1: soon" awk -v took="$took" 'BEGIN { exit !(took < 15) }'
 }
 
 # vivid's output, a PAL signal, looped back to its input: what show gives it is what the camera sees.
