@@ -18,7 +18,7 @@ if ! [ -f "$venv/ready" ]; then
     touch "$venv/ready"
 fi
 
-EMOTIOND=$program BROWSER_MODULES=$modules node --test --test-timeout=300000 "$root/tests/browser/page.test.mjs"
+EMOTIOND=$program BROWSER_MODULES=$modules node --test --test-timeout=600000 "$root/tests/browser/page.test.mjs"
 
 work=$(mktemp -d)
 daemon=
