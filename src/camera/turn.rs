@@ -1,10 +1,9 @@
 //! Rotating and mirroring the frames of any camera.
 
-use std::sync::Arc;
-
 use super::error::CameraError;
 use super::source::Camera;
 use crate::config::Rotation;
+use crate::media::turn;
 use crate::vocabulary::frame::Frame;
 
 /// The camera whose frames are rotated clockwise, then mirrored; itself when there is nothing to do.
@@ -29,46 +28,13 @@ impl Camera for Turned {
 }
 
 fn turn(frame: &Frame, rotate: Rotation, mirror: bool) -> Frame {
-    let (width, height) = match rotate {
-        Rotation::None | Rotation::Half => (frame.width, frame.height),
-        Rotation::Quarter | Rotation::ThreeQuarters => (frame.height, frame.width),
+    let quarters = match rotate {
+        Rotation::None => 0,
+        Rotation::Quarter => 1,
+        Rotation::Half => 2,
+        Rotation::ThreeQuarters => 3,
     };
-    let data: Arc<[u8]> = match frame.format.channels() {
-        1 => turn_pixels::<1>(frame, width, height, rotate, mirror),
-        _ => turn_pixels::<3>(frame, width, height, rotate, mirror),
-    }
-    .into();
-    Frame { width, height, data, ..frame.clone() }
-}
-
-/// Walks over the source with one step a pixel and one a row.
-fn turn_pixels<const CHANNELS: usize>(
-    frame: &Frame,
-    width: u32,
-    height: u32,
-    rotate: Rotation,
-    mirror: bool,
-) -> Vec<u8> {
-    let (source_width, source_height) = (frame.width as isize, frame.height as isize);
-    let (width, height) = (width as isize, height as isize);
-    // Index of the source's pixel for the upper left one, and what to add to go right and down.
-    let (mut start, mut right, down) = match rotate {
-        Rotation::None => (0, 1, source_width),
-        Rotation::Quarter => ((source_height - 1) * source_width, -source_width, 1),
-        Rotation::Half => (source_width * source_height - 1, -1, -source_width),
-        Rotation::ThreeQuarters => (source_width - 1, source_width, -1),
-    };
-    if mirror {
-        start += right * (width - 1);
-        right = -right;
-    }
-    let (pixels, _) = frame.data.as_chunks::<CHANNELS>();
-    let mut out = Vec::with_capacity(frame.data.len());
-    for row in 0..height {
-        let first = start + down * row;
-        out.extend((0..width).flat_map(|column| pixels[(first + right * column) as usize]));
-    }
-    out
+    turn::turned(frame, quarters, mirror)
 }
 
 #[cfg(test)]

@@ -12,3 +12,5 @@ pub mod film;
 pub mod photo;
 /// Smaller pictures.
 pub(crate) mod resample;
+/// Turned and mirrored pictures.
+pub(crate) mod turn;

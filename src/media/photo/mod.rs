@@ -246,6 +246,15 @@ fn plain(reason: &str) -> String {
 mod tests {
     use super::*;
 
+    const FORMATS: [ImageFormat; 6] = [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::Gif,
+    ];
+
     fn sample(width: u32, height: u32) -> DynamicImage {
         RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 5) as u8, (y * 7) as u8, (x * y) as u8]))
             .into()
@@ -280,14 +289,7 @@ mod tests {
 
     #[test]
     fn a_cut_at_any_point_is_an_error() {
-        for format in [
-            ImageFormat::Jpeg,
-            ImageFormat::Png,
-            ImageFormat::WebP,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::Gif,
-        ] {
+        for format in FORMATS {
             let bytes = encode(&sample(24, 16), format);
             let whole = decode(&bytes, "a.x").expect("whole");
             for end in 0..bytes.len() {
@@ -315,14 +317,7 @@ mod tests {
     #[test]
     fn whatever_stands_in_a_file_is_a_picture_or_an_error() {
         let mut random = fastrand::Rng::with_seed(1);
-        for format in [
-            ImageFormat::Jpeg,
-            ImageFormat::Png,
-            ImageFormat::WebP,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::Gif,
-        ] {
+        for format in FORMATS {
             let bytes = encode(&sample(24, 16), format);
             for _ in 0..300 {
                 let mut bytes = bytes.clone();

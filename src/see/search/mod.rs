@@ -202,8 +202,7 @@ fn core_of(bounds: &Rect, landmarks: &Landmarks, core: Core) -> Rect {
     let side = core.scale * bounds.width.max(bounds.height);
     let (sin, cos) = landmarks.roll().sin_cos();
     let (center, down) = (bounds.center(), core.shift_y * side);
-    let (x, y) = (center.x - sin * down, center.y + cos * down);
-    Rect { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side }
+    Rect::around(Point { x: center.x - sin * down, y: center.y + cos * down }, side)
 }
 
 #[cfg(test)]

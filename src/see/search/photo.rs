@@ -3,14 +3,13 @@
 
 use std::ops::RangeInclusive;
 
-use image::{ImageBuffer, Luma, Pixel, Rgb, imageops};
-
 use super::letterbox::Region;
 use super::{FaceDetector, Kind, nms};
 use crate::media::resample;
+use crate::media::turn::turned;
 use crate::nets::engine::EngineError;
 use crate::vocabulary::emotion::{Detection, Landmarks};
-use crate::vocabulary::frame::{Frame, PixelFormat, Point, Rect};
+use crate::vocabulary::frame::{Frame, Point, Rect};
 
 /// A face that fills a photo is missed by nets made on faces with surroundings: a photo in which
 /// nothing is found is looked at from farther away, by these factors.
@@ -88,7 +87,7 @@ impl FaceDetector {
         if quarters == 0 {
             return self.detect_upright(photo);
         }
-        let faces = self.detect_upright(&turned(photo, quarters))?;
+        let faces = self.detect_upright(&turned(photo, quarters, false))?;
         Ok(faces.iter().map(|face| turned_back(face, quarters, (photo.width, photo.height))).collect())
     }
 
@@ -107,7 +106,7 @@ impl FaceDetector {
         let small = resample::fitted(photo.clone(), TO_TURN * input.width.max(input.height));
         let mut surest = [0.0; 4];
         for (quarters, surest) in (0..).zip(&mut surest) {
-            let frame = turned(&small, quarters);
+            let frame = turned(&small, quarters, false);
             let faces = self.look(&frame, self.whole(&frame), 0.0)?;
             *surest = faces.first().map_or(0.0, |face| face.score);
         }
@@ -171,31 +170,6 @@ impl FaceDetector {
     }
 }
 
-/// The frame turned clockwise.
-fn turned(frame: &Frame, quarters: u32) -> Frame {
-    let size = (frame.width, frame.height);
-    let (width, height, data) = match frame.format {
-        PixelFormat::Gray8 => turned_pixels::<Luma<u8>>(&frame.data, size, quarters),
-        PixelFormat::Rgb8 => turned_pixels::<Rgb<u8>>(&frame.data, size, quarters),
-    };
-    Frame::new(width, height, frame.format, data, frame.captured, frame.sequence)
-}
-
-fn turned_pixels<P: Pixel<Subpixel = u8> + 'static>(
-    data: &[u8],
-    (width, height): (u32, u32),
-    quarters: u32,
-) -> (u32, u32, Vec<u8>) {
-    let picture = ImageBuffer::<P, &[u8]>::from_raw(width, height, data).expect("a frame's length");
-    let turned = match quarters {
-        0 => return (width, height, data.to_vec()),
-        1 => imageops::rotate90(&picture),
-        2 => imageops::rotate180(&picture),
-        _ => imageops::rotate270(&picture),
-    };
-    (turned.width(), turned.height(), turned.into_raw())
-}
-
 /// A face of the frame that [`turned`] made, in that which was given it, of size `width` and `height`.
 fn turned_back(face: &Detection, quarters: u32, (width, height): (u32, u32)) -> Detection {
     let (width, height) = (width as f32, height as f32);
@@ -223,6 +197,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::vocabulary::frame::PixelFormat;
 
     #[test]
     fn what_is_seen_in_a_turned_photo_is_where_it_was() {
@@ -231,7 +206,7 @@ mod tests {
         // The pixel of the fifth column and the second row, as a face.
         let bounds = Rect { x: 4.0, y: 1.0, width: 1.0, height: 1.0 };
         for quarters in 1..4 {
-            let turned = turned(&frame, quarters);
+            let turned = turned(&frame, quarters, false);
             let at = turned.data.iter().position(|&value| value == 10).expect("it is there") as u32;
             let (x, y) = ((at % turned.width) as f32, (at / turned.width) as f32);
             let seen = Rect { x, y, ..bounds };
